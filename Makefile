@@ -1,0 +1,62 @@
+# Verbs only; `make help` is the index. What a verb does stands in slipway/, tools/ or tests/.
+include versions.env
+.DEFAULT_GOAL := help
+UV := tools/uv
+# What the platform itself needs, and what developing it needs. --inexact: one never removes the other's.
+INSTALL := $(UV) sync --frozen --inexact --quiet --no-default-groups
+INSTALL_DEV := $(UV) sync --frozen --inexact --quiet
+SLIPWAY := $(UV) run --no-sync slipway
+
+##@ The platform on this machine
+
+.PHONY: up
+up: ## Start everything and load the demo data; ORDERS=1000 for a smaller history
+	@$(INSTALL)
+	@$(SLIPWAY) up $(if $(ORDERS),--demo-args "--orders $(ORDERS)")
+
+.PHONY: status
+status: ## Show every process and code location
+	@$(SLIPWAY) status
+
+.PHONY: logs
+logs: ## Show the ends of the logs; NAME=daemon for one of them
+	@$(SLIPWAY) logs $(NAME)
+
+.PHONY: reload
+reload: ## Serve changed code; NAME=orders for one code location
+	@$(SLIPWAY) reload $(NAME)
+
+.PHONY: down
+down: ## Stop everything; the data stays
+	@$(SLIPWAY) down
+
+.PHONY: clean
+clean: ## Stop everything and delete all data (asks)
+	@$(SLIPWAY) clean
+
+##@ Development
+
+.PHONY: install
+install: ## Install the development environments, the root's and every code location's
+	@$(INSTALL_DEV)
+	@for location in code_locations/*/; do $(UV) sync --frozen --quiet --project $$location; done
+
+.PHONY: format
+format: install ## Rewrite the code the way lint wants it
+	@$(UV) run --no-sync ruff format . && $(UV) run --no-sync ruff check --fix .
+
+.PHONY: lint
+lint: install ## Check style and types; writes nothing
+	@tools/lint
+
+.PHONY: test
+test: install ## Everything that must hold before a change lands
+	@tools/test
+
+.PHONY: bench-io
+bench-io: install ## Measure the Parquet IO manager against Dagster's S3 pickle IO manager
+	@$(UV) run --no-sync python bench/io.py
+
+.PHONY: help
+help: ## This list
+	@awk -f tools/help.awk $(MAKEFILE_LIST)

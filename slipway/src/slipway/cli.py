@@ -1,0 +1,116 @@
+"""The `slipway` command: thin, each command a few lines over `slipway.local`.
+
+Prints errors that a user can act on without a traceback, and exits with 1 for them.
+"""
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from slipway.environment import MissingSettingError
+from slipway.local import report
+from slipway.local.errors import LocalPlatformError
+from slipway.local.platform import LocalPlatform, Options
+from slipway.local.programs import code_server_name
+from slipway.local.progress import Steps
+from slipway.local.repository import find_root, read_repository
+from slipway.local.state import StateFolder
+
+STATE_VARIABLE = "SLIPWAY_STATE"
+app = typer.Typer(help="Slipway: Dagster on one machine, and on Kubernetes.", no_args_is_help=True)
+console = Console(highlight=False)
+
+
+def main() -> None:
+    """Run the command line; what a user can act on is said in two lines."""
+    try:
+        app()
+    except (LocalPlatformError, MissingSettingError) as error:
+        complaint = Console(stderr=True, highlight=False, soft_wrap=True)
+        complaint.print(f"[red]Error:[/red] {report.escaped(str(error))}")
+        if hint := getattr(error, "hint", ""):
+            complaint.print(f"[yellow]→[/yellow] {report.escaped(hint)}")
+        raise SystemExit(1) from None
+
+
+@app.command()
+def up(
+    materialize: Annotated[bool, typer.Option(help="Run each code location's first job once.")] = True,
+    demo_args: Annotated[str, typer.Option(help="Arguments of the demo command, e.g. '--orders 1000'.")] = "",
+) -> None:
+    """Start the whole platform, from whatever state it is in, and load the demo data."""
+    platform = _platform()
+    platform.up(Options(materialize=materialize, demo_arguments=tuple(shlex.split(demo_args))))
+    report.print_summary(platform, console)
+
+
+@app.command()
+def status() -> None:
+    """Show every process and code location; exit with 1 if any is not up."""
+    if not report.print_status(_platform(), console):
+        raise typer.Exit(1)
+
+
+@app.command()
+def logs(
+    name: Annotated[str, typer.Argument(help="A process that `status` lists; all of them by default.")] = "",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines are written.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines of each log.")] = 20,
+) -> None:
+    """Show the ends of the logs."""
+    files = report.log_files(_platform(), name)
+    os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, files)])  # noqa: S606
+
+
+@app.command()
+def reload(
+    names: Annotated[list[str] | None, typer.Argument(help="Code locations; all by default.")] = None,
+) -> None:
+    """Restart code servers, so that changed code is served."""
+    _platform().reload(names or [])
+
+
+@app.command()
+def down() -> None:
+    """Stop everything. The data stays; the next `up` goes on where this one ended."""
+    console.print("Stopped; the data is kept." if _platform().down() else "Nothing was running.")
+
+
+@app.command()
+def clean(yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False) -> None:
+    """Stop everything and delete the state folder: databases, assets, logs, runs."""
+    platform = _platform()
+    if not platform.state.path.exists():
+        console.print(f"There is nothing at {platform.state.path}.")
+        return
+    if not yes:
+        typer.confirm(f"Delete {platform.state.path} with all assets, runs and databases?", abort=True)
+    platform.down()
+    platform.clean()
+    console.print(f"Deleted {platform.state.path}.")
+
+
+@app.command(name="exec", context_settings={"allow_interspersed_args": False})
+def execute(
+    location: Annotated[str, typer.Argument(help="A code location.")],
+    command: Annotated[list[str], typer.Argument(help="A program of its environment, and its arguments.")],
+) -> None:
+    """Run a command as the code location would: its environment, its settings, in its folder."""
+    platform = _platform()
+    at = platform.repository.code_location(location)
+    settings = report.environment_of(platform, code_server_name(at))
+    path = f"{at.executable('').parent / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, **settings, "PATH": path}
+    environment.pop("VIRTUAL_ENV", None)
+    raise typer.Exit(subprocess.run(command, cwd=at.path, env=environment, check=False).returncode)
+
+
+def _platform() -> LocalPlatform:
+    root = find_root()
+    state = Path(os.environ.get(STATE_VARIABLE) or root / ".slipway")
+    return LocalPlatform(read_repository(root), StateFolder(state.resolve()), Steps(console))

@@ -1,0 +1,280 @@
+"""Bringing the local platform up and down: the order of things, and what happens to what a crash left.
+
+`up` is written to be run at any time, from any state; each step finds out what is left to do.
+"""
+
+import importlib.metadata
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from slipway.local import binaries, instance, locations, postgres, probes, s3
+from slipway.local.errors import LocalPlatformError, indented
+from slipway.local.first_run import materialize_once
+from slipway.local.graphql import GraphQL, LocationStatus
+from slipway.local.ports import CHOICE, DEFAULT_BASE, VARIABLE, Ports, check_free, find_base
+from slipway.local.programs import DAEMON, POSTGRES, S3, WEBSERVER, Plan, code_server_name
+from slipway.local.progress import Steps
+from slipway.local.repository import CodeLocation, Repository
+from slipway.local.secrets import load_secrets
+from slipway.local.state import StateFolder
+from slipway.local.supervision import Supervisor, leftovers, stop_processes
+
+READY_SECONDS = 60.0
+# A fresh platform with its demo data takes 0.4 GB; a full disk in the middle of a run is worse than an early word.
+NEEDED_BYTES = 600 * 1024**2
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user can choose of `up`.
+
+    Attributes:
+        materialize: run each code location's first job if it has never succeeded.
+        demo_arguments: appended to the demo command, for example `--orders 1000`.
+    """
+
+    materialize: bool = True
+    demo_arguments: tuple[str, ...] = ()
+
+
+@dataclass
+class LocalPlatform:
+    """One platform: a checkout, its state folder, and a place to report to."""
+
+    repository: Repository
+    state: StateFolder
+    steps: Steps
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """The supervisord of this state folder."""
+        return Supervisor(self.state)
+
+    def ports(self) -> Ports:
+        """Return the ports: `$SLIPWAY_PORT` (a base number or `auto`), else those of the last start.
+
+        Raises:
+            LocalPlatformError: the variable holds neither a usable number nor `auto`.
+        """
+        chosen = os.environ.get(VARIABLE, "")
+        remembered = self.state.read_marker().get("port")
+        if chosen == "auto":
+            return Ports(remembered or find_base(len(self.repository.code_locations)))
+        if chosen and not (chosen.isdecimal() and int(chosen) in CHOICE):
+            raise LocalPlatformError(
+                f"{VARIABLE}={chosen!r} is no port.",
+                f"Use a number from {CHOICE[0]} to {CHOICE[-1]}, or auto.",
+            )
+        return Ports(int(chosen) if chosen else remembered or DEFAULT_BASE)
+
+    def up(self, options: Options) -> None:
+        """Bring everything up from whatever state it is in.
+
+        Raises:
+            LocalPlatformError: a step failed. What runs stays up; calling again goes on from there.
+        """
+        with self.state.locked(), self.steps.shown():
+            self.state.create()
+            marker = self.state.read_marker()
+            running = self.supervisor.is_running()
+            ports = self.ports()
+            if running and ports.base != marker.get("port"):
+                raise LocalPlatformError(
+                    f"The platform runs already, on port {marker.get('port')}.",
+                    "Run `make down` before you move it.",
+                )
+            if not running:
+                self._clear_way(ports)
+            plan = self._prepare(ports, running=running)
+            self._start_servers(plan)
+            self._start_dagster(
+                plan, options, migrate=not running and marker.get("dagster") != _dagster_version()
+            )
+            web = GraphQL(ports.webserver)
+            self._check_locations(plan, web)
+            if options.materialize:
+                self._materialize(web)
+
+    def down(self) -> bool:
+        """Stop everything and keep the data; return whether anything ran.
+
+        Runs are told first, while Postgres can still take their last words, so that the next `up`
+        retries them.
+        """
+        with self.state.locked(), self.steps.shown():
+            supervisor = self.supervisor
+            if not supervisor.is_running():
+                return stop_processes(leftovers(self.state)) > 0
+            with self.steps.step("Stopping Dagster"):
+                for process in reversed(supervisor.processes()):
+                    if process.name not in (POSTGRES, S3):
+                        supervisor.stop(process.name)
+                stop_processes(supervisor.runs())
+            with self.steps.step("Stopping Postgres and the S3 server"):
+                supervisor.shut_down()
+            return True
+
+    def clean(self) -> None:
+        """Delete the state folder and Postgres' data, wherever they lie. Call `down` before."""
+        data = postgres.data_folder(self.state)
+        with self.state.locked():
+            for folder in (data, data.with_name(data.name + "-socket"), self.state.sockets):
+                shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(self.state.path)
+
+    def reload(self, names: Sequence[str]) -> None:
+        """Restart code servers (all of them by default) and let the webserver read them anew."""
+        chosen = [self.repository.code_location(name) for name in names] or self.repository.code_locations
+        with self.state.locked(), self.steps.shown():
+            if not self.supervisor.is_running():
+                raise LocalPlatformError("The platform does not run.", "Start it with `make up`.")
+            plan = self._plan(self.ports(), self.state)
+            web = GraphQL(plan.ports.webserver)
+            for location in chosen:
+                self._restart(plan, web, location)
+            self._check_locations(plan, web)
+
+    def _clear_way(self, ports: Ports) -> None:
+        if leftovers(self.state):
+            with self.steps.step("Clearing away what a crash left behind") as say:
+                say(f"{stop_processes(leftovers(self.state))} processes")
+        check_free(ports.all(len(self.repository.code_locations)))
+        free = shutil.disk_usage(self.state.path).free
+        if free < NEEDED_BYTES:
+            raise LocalPlatformError(
+                f"Only {free / 1e6:.0f} MB are free where {self.state.path} lies; {NEEDED_BYTES / 1e6:.0f} MB are needed.",
+                "Make room, or choose another place: SLIPWAY_STATE=/path/with/room make up",
+            )
+
+    def _prepare(self, ports: Ports, *, running: bool) -> Plan:
+        """Make sure that every program and data directory is there, and supervisord runs."""
+        tasks: dict[str, Callable[[], object]] = {
+            f"Environment of {location.name}": partial(locations.install, location)
+            for location in self.repository.code_locations
+        }
+        tasks["S3 server"] = partial(binaries.find_s3_server, self.repository.versions)
+        plan = self._plan(ports, self.state)
+        with ThreadPoolExecutor(len(tasks)) as pool:
+            waiting = [pool.submit(self._in_step, title, task) for title, task in tasks.items()]
+            for future in waiting:
+                future.result()
+        if not running:
+            s3.make_buckets(self.state)
+            instance.write_settings(plan)
+            self.supervisor.launch(plan.programs())
+            self.state.write_marker(port=ports.base, slipway=importlib.metadata.version("slipway"))
+        return plan
+
+    def _plan(self, ports: Ports, state: StateFolder) -> Plan:
+        secrets = load_secrets(state)
+        server = postgres.prepare(state, binaries.find_postgres(), ports.postgres, secrets)
+        program = binaries.s3_server_path(self.repository.versions)
+        return Plan(self.repository, state, ports, secrets, server, program)
+
+    def _start_servers(self, plan: Plan) -> None:
+        with self.steps.step("Postgres and the S3 server"):
+            for name in (POSTGRES, S3):
+                self.supervisor.start(name)
+            self._wait_for(POSTGRES, lambda: probes.postgres_serves(plan))
+            self._wait_for(S3, lambda: probes.s3_serves(plan))
+            with postgres.connect(plan.postgres, plan.secrets) as connection:
+                postgres.ensure_role(connection, postgres.DAGSTER, plan.secrets.dagster_password)
+                postgres.ensure_database(connection, postgres.DAGSTER, postgres.DAGSTER)
+                for location in self.repository.code_locations:
+                    locations.ensure_database(location, plan, connection)
+
+    def _start_dagster(self, plan: Plan, options: Options, *, migrate: bool) -> None:
+        for location in self.repository.code_locations:
+            self.supervisor.start(code_server_name(location))
+        if not self.supervisor.process(DAEMON).running:
+            with self.steps.step("Dagster's database") as say:
+                interrupted = instance.prepare_instance(plan, migrate=migrate)
+                if interrupted:
+                    say(f"{interrupted} interrupted runs are handed to the daemon")
+                self.state.write_marker(dagster=_dagster_version())
+        for name in (WEBSERVER, DAEMON):
+            self.supervisor.start(name)
+        for location in self.repository.code_locations:
+            if locations.wants_demo(location, plan):
+                with self.steps.step(f"Demo data of {location.name}") as say:
+                    locations.load_demo(location, plan, options.demo_arguments, say)
+        with self.steps.step("Webserver and daemon"):
+            web = GraphQL(plan.ports.webserver)
+            self._wait_for(WEBSERVER, web.answers)
+            self._wait_for(DAEMON, lambda: self.supervisor.process(DAEMON).running)
+
+    def _check_locations(self, plan: Plan, web: GraphQL) -> None:
+        """Wait until every code location is served; restart those whose import failed before, once."""
+        with self.steps.step("Code locations") as say:
+            for status in self._settled(web):
+                if status.error:
+                    self._restart(plan, web, self.repository.code_location(status.name))
+            states = self._settled(web)
+            broken = [status for status in states if status.error]
+            if broken:
+                raise LocalPlatformError(
+                    "\n".join(
+                        f"Code location {at.name} can't be loaded:\n{indented(at.error or '')}"
+                        for at in broken
+                    ),
+                    "The others are served. Correct it and run `make up` again, or `make reload`.",
+                )
+            say(", ".join(status.name for status in states))
+
+    def _settled(self, web: GraphQL) -> list[LocationStatus]:
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            states = web.locations()
+            if states and not any(status.loading or _not_up_yet(status) for status in states):
+                return states
+            if time.monotonic() > deadline:
+                return states
+            for status in states:
+                if _not_up_yet(status):
+                    web.reload(status.name)
+            time.sleep(0.2)
+
+    def _restart(self, plan: Plan, web: GraphQL, location: CodeLocation) -> None:
+        name = code_server_name(location)
+        self.supervisor.stop(name)
+        self.supervisor.start(name)
+        port = plan.ports.code_server(self.repository.code_locations.index(location))
+        self._wait_for(name, lambda: probes.listens(port))
+        web.reload(location.name)
+
+    def _materialize(self, web: GraphQL) -> None:
+        for location in self.repository.code_locations:
+            if location.first_job:
+                with self.steps.step(f"Materializing {location.name}") as say:
+                    if not materialize_once(web, location, say):
+                        say("done before")
+
+    def _wait_for(self, name: str, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not ready():
+            process = self.supervisor.process(name)
+            if process.state == "FATAL" or time.monotonic() > deadline:
+                raise LocalPlatformError(
+                    f"{name} does not come up ({process.state.lower()}). The end of its log:\n"
+                    + indented(self.supervisor.log_tail(name)),
+                    f"The whole log is {self.state.logs / (name + '.log')}.",
+                )
+            time.sleep(0.05)
+
+    def _in_step(self, title: str, task: Callable[[], object]) -> None:
+        with self.steps.step(title):
+            task()
+
+
+def _dagster_version() -> str:
+    return importlib.metadata.version("dagster")
+
+
+def _not_up_yet(status: LocationStatus) -> bool:
+    """Whether the error is only that the code server was not listening when the webserver asked."""
+    return "Could not reach user code server" in (status.error or "")

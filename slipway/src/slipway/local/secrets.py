@@ -1,0 +1,44 @@
+"""Secrets of the local platform: generated once, kept in one file that only its owner can read."""
+
+import json
+import secrets
+from dataclasses import asdict, dataclass, fields
+
+from slipway.local.errors import LocalPlatformError
+from slipway.local.state import StateFolder, write_private
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What the local servers are opened with; every value is URL-safe."""
+
+    postgres_password: str
+    dagster_password: str
+    owner_password: str
+    reader_password: str
+    s3_access_key: str
+    s3_secret_key: str
+
+
+def load_secrets(state: StateFolder) -> Secrets:
+    """Return the state folder's secrets, generated on the first call.
+
+    Raises:
+        LocalPlatformError: the file is gone or damaged although there is data that was made with it.
+    """
+    file = state.path / "secrets.json"
+    if file.exists():
+        try:
+            return Secrets(**json.loads(file.read_text()))
+        except (ValueError, TypeError) as error:
+            raise LocalPlatformError(
+                f"{file} is damaged: {error}", "Restore it, or run `make clean`."
+            ) from error
+    if state.postgres.exists():
+        raise LocalPlatformError(
+            f"{file} is missing, and {state.postgres} can't be opened without its passwords.",
+            "Restore the file, or run `make clean` to start with an empty state folder.",
+        )
+    made = Secrets(**{field.name: secrets.token_urlsafe(24) for field in fields(Secrets)})
+    write_private(file, json.dumps(asdict(made), indent=2) + "\n")
+    return made
