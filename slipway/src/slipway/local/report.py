@@ -53,7 +53,7 @@ def print_status(platform: LocalPlatform, console: Console) -> bool:
     for process in processes:
         colour = "green" if process.running else "red"
         table.add_row(
-            process.name, f"[{colour}]{process.state.lower()}[/]", _since(process), _memory(process), str(log)
+            process.name, f"[{colour}]{process.state.lower()}[/]", _since(process), _memory(process)
         )
     console.print(table)
     web = GraphQL(platform.ports().webserver)
