@@ -1,0 +1,1 @@
+"""Assets as Parquet on S3 or on a disk."""
