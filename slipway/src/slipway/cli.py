@@ -5,6 +5,7 @@ Prints errors that a user can act on without a traceback, and exits with 1 for t
 
 import os
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Annotated
@@ -101,13 +102,18 @@ def execute(
     command: Annotated[list[str], typer.Argument(help="A program of its environment, and its arguments.")],
 ) -> None:
     """Run a command as the code location would: its environment, its settings, in its folder."""
+    command = command[1:] if command[0] == "--" else command
     platform = _platform()
     at = platform.repository.code_location(location)
     settings = report.environment_of(platform, code_server_name(at))
-    path = f"{at.executable('').parent / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, **settings, "PATH": path}
-    environment.pop("VIRTUAL_ENV", None)
-    raise typer.Exit(subprocess.run(command, cwd=at.path, env=environment, check=False).returncode)
+    path = f"{at.environment / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, **settings, "PATH": path, "VIRTUAL_ENV": str(at.environment)}
+    program = shutil.which(command[0], path=path)
+    if not program:
+        raise LocalPlatformError(f"{command[0]!r} is neither in {at.environment / 'bin'} nor on PATH.")
+    raise typer.Exit(
+        subprocess.run([program, *command[1:]], cwd=at.path, env=environment, check=False).returncode
+    )
 
 
 def _platform() -> LocalPlatform:

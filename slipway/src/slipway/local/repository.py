@@ -33,9 +33,14 @@ class CodeLocation:
     demo: tuple[str, ...] = ()
     first_job: str | None = None
 
+    @property
+    def environment(self) -> Path:
+        """The location's own Python environment."""
+        return self.path / ".venv"
+
     def executable(self, program: str) -> Path:
         """A program of the location's own environment."""
-        return self.path / ".venv" / "bin" / program
+        return self.environment / "bin" / program
 
 
 @dataclass(frozen=True)

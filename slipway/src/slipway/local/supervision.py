@@ -15,7 +15,6 @@ import xmlrpc.client
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
-from pathlib import Path
 
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
@@ -198,26 +197,26 @@ class Supervisor:
         write_private(self.state.programs / f"{program.name}.sh", script, mode=0o700)
 
     def _configuration(self, programs: Sequence[Program]) -> str:
-        logs = _escaped(self.state.logs)
+        """Return supervisord.conf. Paths are relative to the state folder: supervisord expands % in them, twice."""
         sections = [
-            f"[unix_http_server]\nfile={_escaped(self._socket)}\nchmod=0700",
-            f"[supervisord]\nlogfile={logs}/supervisord.log\nlogfile_maxbytes=5MB\nlogfile_backups=1\n"
-            f"pidfile={_escaped(self.state.path)}/supervisord.pid\nchildlogdir={logs}\nsilent=true"
-            + ("\nuser=root" if psutil.Process().uids().effective == 0 else ""),
+            f"[unix_http_server]\nfile={os.path.relpath(self._socket, self.state.path)}\nchmod=0700",
+            "[supervisord]\nlogfile=logs/supervisord.log\nlogfile_maxbytes=5MB\nlogfile_backups=1\n"
+            "pidfile=supervisord.pid\nchildlogdir=logs\nsilent=true"
+            + ("\nuser=root" if os.geteuid() == 0 else ""),
             f"[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory={_RPC_FACTORY}",
         ]
-        sections += [self._section(program, priority) for priority, program in enumerate(programs)]
+        sections += [_section(program, priority) for priority, program in enumerate(programs)]
         return "\n\n".join(sections) + "\n"
 
-    def _section(self, program: Program, priority: int) -> str:
-        script = _escaped(self.state.programs / f"{program.name}.sh")
-        log = _escaped(self.state.logs / f"{program.name}.log")
-        return (
-            f'[program:{program.name}]\ncommand=/bin/sh "{script}"\npriority={priority}\nautostart=false\n'
-            "autorestart=true\nstartsecs=2\nstartretries=20\n"
-            f"stopsignal={program.stop_signal}\nstopwaitsecs={program.stop_seconds}\nkillasgroup=true\n"
-            f"redirect_stderr=true\nstdout_logfile={log}\nstdout_logfile_maxbytes=20MB\nstdout_logfile_backups=2"
-        )
+
+def _section(program: Program, priority: int) -> str:
+    return (
+        f"[program:{program.name}]\ncommand=/bin/sh programs/{program.name}.sh\npriority={priority}\n"
+        "autostart=false\nautorestart=true\nstartsecs=2\nstartretries=20\n"
+        f"stopsignal={program.stop_signal}\nstopwaitsecs={program.stop_seconds}\nkillasgroup=true\n"
+        f"redirect_stderr=true\nstdout_logfile=logs/{program.name}.log\n"
+        "stdout_logfile_maxbytes=20MB\nstdout_logfile_backups=2"
+    )
 
 
 def leftovers(state: StateFolder) -> list[psutil.Process]:
@@ -257,8 +256,3 @@ def _process_state(info: Mapping[str, object]) -> ProcessState:
         started=int(str(info["start"])),
         message=str(info["spawnerr"] or info["description"]),
     )
-
-
-def _escaped(path: Path) -> str:
-    # supervisord expands % in every value.
-    return str(path).replace("%", "%%")
