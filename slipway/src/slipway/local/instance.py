@@ -58,6 +58,8 @@ def settings(plan: Plan) -> dict[str, Any]:
             "config": {"base_dir": str(plan.state.compute_logs)},
         },
         "telemetry": {"enabled": False},
+        # Otherwise the first page is a form that asks for an e-mail address.
+        "nux": {"enabled": False},
     }
 
 
