@@ -25,11 +25,9 @@ def print_summary(platform: LocalPlatform, console: Console) -> None:
     """Print what was made, where the UI is and what to try next."""
     web = GraphQL(platform.ports().webserver)
     for location in platform.repository.code_locations:
-        table = Table(
-            "asset", "rows", "partitions", title=f"Code location {location.name}", title_justify="left"
-        )
-        for name in ("rows", "partitions"):
-            table.columns[[column.header for column in table.columns].index(name)].justify = "right"
+        table = Table("asset", title=f"Code location {location.name}", title_justify="left", box=SIMPLE)
+        for heading in ("rows", "partitions"):
+            table.add_column(heading, justify="right")
         for asset in web.assets(location.name):
             table.add_row(asset.name, _number(asset.rows), _partitions(asset))
         console.print(table)
