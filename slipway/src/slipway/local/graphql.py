@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from slipway.local.errors import LocalPlatformError
 from slipway.local.ports import HOST
@@ -59,27 +60,29 @@ class GraphQL:
         self.url = f"http://{HOST}:{port}"
 
     def ask(self, query: str, **variables: object) -> dict[str, Any]:
-        """Return `data` of a query.
+        """Return `data` of a query; questions are repeated for a while, mutations never.
 
         Raises:
             LocalPlatformError: the webserver can't be reached or rejects the query.
         """
         way_out = "`make status` shows what runs; `make logs` shows what it said."
+        post = self._post if query.startswith("mutation") else _patiently(self._post)
         try:
-            answer = httpx.post(
-                f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=60
-            )
-            answer.raise_for_status()
+            body = post({"query": query, "variables": variables})
         except httpx.HTTPError as error:
             raise LocalPlatformError(
                 f"The webserver at {self.url} does not answer: {error}", way_out
             ) from error
-        body = answer.json()
         if body.get("errors"):
             raise LocalPlatformError(
                 f"The webserver rejected a query: {body['errors'][0]['message']}", way_out
             )
         return dict(body["data"])
+
+    def _post(self, question: dict[str, Any]) -> dict[str, Any]:
+        answer = httpx.post(f"{self.url}/graphql", json=question, timeout=60)
+        answer.raise_for_status()
+        return dict(answer.json())
 
     def answers(self) -> bool:
         """Whether the webserver serves; it answers any unknown path with the web page, so only this one tells."""
@@ -144,10 +147,17 @@ class GraphQL:
         return sorted((_asset_status(node) for node in own), key=lambda asset: asset.name)
 
 
+# While Postgres restarts, the webserver answers 500 until its connections have been renewed.
+_patiently = retry(
+    retry=retry_if_exception_type(httpx.HTTPError),
+    stop=stop_after_delay(15),
+    wait=wait_exponential_jitter(multiplier=0.1, max=2),
+    reraise=True,
+)
 _SEE_UI = "The code location's definitions are shown in the UI under Deployment."
 _FAILURE_EVENTS = ("ExecutionStepFailureEvent", "RunFailureEvent")
 _LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
-  name loadStatus locationOrLoadError { __typename ... on PythonError { message } } } } } }"""
+  name loadStatus locationOrLoadError { __typename ... on PythonError { message causes { message } } } } } } }"""
 _RELOAD = (
     """mutation ($name: String!) { reloadRepositoryLocation(repositoryLocationName: $name) { __typename } }"""
 )
@@ -177,7 +187,7 @@ def _job_selector(location: str, job: str) -> dict[str, str]:
 
 def _location_status(entry: dict[str, Any]) -> LocationStatus:
     loaded = entry["locationOrLoadError"]
-    error = loaded["message"].strip() if loaded and loaded["__typename"] == "PythonError" else None
+    error = _innermost(loaded) if loaded and loaded["__typename"] == "PythonError" else None
     return LocationStatus(entry["name"], loading=entry["loadStatus"] == "LOADING" or not loaded, error=error)
 
 
@@ -203,5 +213,9 @@ def _failure_line(event: dict[str, Any]) -> str:
     error = event.get("error")
     if not error:
         return "" if "stepKey" in event else str(event["message"])
-    innermost = error["causes"][-1] if error["causes"] else error
-    return f"{event['stepKey']}: {innermost['message'].strip()}"
+    return f"{event['stepKey']}: {_innermost(error)}"
+
+
+def _innermost(error: dict[str, Any]) -> str:
+    """What went wrong in the user's own code, without what Dagster wraps around it."""
+    return str((error["causes"] or [error])[-1]["message"]).strip()

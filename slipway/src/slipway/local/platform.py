@@ -25,6 +25,8 @@ from slipway.local.state import StateFolder
 from slipway.local.supervision import Supervisor, leftovers, stop_processes
 
 READY_SECONDS = 60.0
+# How long supervisord may wait between two tries before a process counts as broken: its first waits are 1 to 3 s.
+FAILING_SECONDS = 2.5
 # A fresh platform with its demo data takes 0.4 GB; a full disk in the middle of a run is worse than an early word.
 NEEDED_BYTES = 600 * 1024**2
 
@@ -255,13 +257,16 @@ class LocalPlatform:
                         say("done before")
 
     def _wait_for(self, name: str, ready: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + READY_SECONDS
+        """Wait until a process serves; one that keeps ending is given up long before the time is over."""
+        began = failing_since = time.monotonic()
         while not ready():
+            now = time.monotonic()
             process = self.supervisor.process(name)
-            if process.state == "FATAL" or time.monotonic() > deadline:
+            if process.state not in ("BACKOFF", "FATAL"):
+                failing_since = now
+            if now - began > READY_SECONDS or now - failing_since > FAILING_SECONDS:
                 raise LocalPlatformError(
-                    f"{name} does not come up ({process.state.lower()}). The end of its log:\n"
-                    + indented(self.supervisor.log_tail(name)),
+                    f"{name} does not come up. The end of its log:\n{indented(self.supervisor.log_tail(name))}",
                     f"The whole log is {self.state.logs / (name + '.log')}.",
                 )
             time.sleep(0.05)
