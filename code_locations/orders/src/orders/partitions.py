@@ -1,0 +1,14 @@
+"""How the location's assets are divided by time.
+
+Belongs here: partitions definitions, which must be the same object for every asset that shares them.
+Does not belong here: which asset uses which.
+"""
+
+from datetime import UTC, date, datetime, time
+
+import dagster as dg
+
+FIRST_DAY = date(2026, 1, 1)
+
+daily = dg.DailyPartitionsDefinition(start_date=datetime.combine(FIRST_DAY, time(), UTC), timezone="UTC")
+"""One partition per UTC day, from FIRST_DAY; a day exists once it has ended."""
