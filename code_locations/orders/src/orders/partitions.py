@@ -12,3 +12,7 @@ FIRST_DAY = date(2026, 1, 1)
 
 daily = dg.DailyPartitionsDefinition(start_date=datetime.combine(FIRST_DAY, time(), UTC), timezone="UTC")
 """One partition per UTC day, from FIRST_DAY; a day exists once it has ended."""
+
+one_run = dg.BackfillPolicy.single_run()
+"""A run over many days is one run, for a run's start costs more than a day's work. Assets without partitions
+have it too: `dg launch --partition-range` refuses a job of which any asset has not."""

@@ -1,0 +1,1 @@
+"""The order system's database: everything that is made from it."""

@@ -1,0 +1,75 @@
+"""The assets without partitions: the whole feed, cleaned, and its revenue.
+
+Made anew from all of the source each time; `daily.py` does the same day by day. Does not belong here:
+how rows are cleaned and summed (`cleaning.py`, `revenue.py`).
+"""
+
+import dagster as dg
+import pyarrow as pa
+
+from orders.defs.order_system import columns, quality, queries, revenue
+from orders.defs.order_system.cleaning import clean, newest_per_order
+from orders.partitions import one_run
+from orders.schema import SOURCE, required, table_schema
+from slipway.resources import PostgresResource
+
+OWNERS = ["team:orders"]
+GROUP = "order_system"
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"postgres", "parquet"},
+    tags={"layer": "raw"},
+    backfill_policy=one_run,
+    metadata={"dagster/column_schema": table_schema(columns.RAW)},
+)
+def raw_orders(source: PostgresResource) -> pa.RecordBatchReader:
+    """Every delivery of every order as it is in the source, with its country and the sum of its lines.
+
+    Columns: `columns.RAW`; text columns as text. By row_id. Streamed from one snapshot of the database:
+    memory does not grow with the number of orders.
+
+    Raises:
+        MissingRelationError: the source lacks a table or a column of `schema.SOURCE`; all are named.
+    """
+    source.check_columns(required(*SOURCE))
+    return source.read(queries.ALL_DELIVERIES)
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"python", "parquet"},
+    tags={"layer": "cleaned"},
+    backfill_policy=one_run,
+    metadata={"dagster/column_schema": table_schema(columns.CLEANED_WITH_LINES)},
+)
+def cleaned_orders(context: dg.AssetExecutionContext, raw_orders: pa.Table) -> pa.Table:
+    """One row per order: its newest delivery, with types, UTC days and the amount in euros.
+
+    Columns: `columns.CLEANED_WITH_LINES`; by order_id. Orders whose amount can't be read or converted are
+    kept, marked in quarantine_reason, and counted in the materialization's metadata.
+    """
+    deliveries = raw_orders.num_rows
+    cleaned = clean(newest_per_order(raw_orders))
+    context.add_output_metadata(quality.of_cleaning(cleaned, deliveries))
+    return cleaned
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"python", "parquet"},
+    tags={"layer": "report"},
+    backfill_policy=one_run,
+    metadata={"dagster/column_schema": table_schema(columns.DAILY_REVENUE)},
+    ins={"cleaned_orders": dg.AssetIn(metadata={"columns": revenue.REVENUE_INPUTS})},
+)
+def daily_revenue(cleaned_orders: pa.Table) -> pa.Table:
+    """Orders, revenue and returns of each UTC day, in euros.
+
+    Columns: `columns.DAILY_REVENUE`; by day. What counts as revenue is in `revenue.daily_revenue`.
+    """
+    return revenue.daily_revenue(cleaned_orders)

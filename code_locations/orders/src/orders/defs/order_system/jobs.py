@@ -1,0 +1,37 @@
+"""When the assets are made together.
+
+Belongs here: jobs and their schedules. Does not belong here: retries, pools, sensors and automation
+conditions, which are the platform's or an asset's own.
+"""
+
+from typing import Any
+
+import dagster as dg
+
+from slipway.environment import Environment
+
+HOUR = 6
+"""UTC. The day that ended is complete but for late orders, and reports are there before work begins."""
+
+daily_pipeline = dg.define_asset_job(
+    "daily_pipeline",
+    selection=dg.AssetSelection.all(),
+    description="All assets and their checks: the day's partition of those that have partitions, the others anew.",
+)
+
+
+def daily_pipeline_schedule(environment: Environment) -> Any:
+    """Return the schedule that runs `daily_pipeline` at HOUR for the day before.
+
+    In production it is on from the first deployment: a schedule that waits for a click is forgotten.
+    Elsewhere it is off: a laptop or a test cluster has nobody who waits for the report, and each would read
+    the source every morning. A switch in the UI goes before this default.
+    """
+    running = environment is Environment.PROD
+    return dg.build_schedule_from_partitioned_job(
+        daily_pipeline,
+        name="daily_pipeline_schedule",
+        description="Every day at 06:00 UTC, the partition of the day before.",
+        hour_of_day=HOUR,
+        default_status=dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED,
+    )
