@@ -52,7 +52,8 @@ class ParquetIOManager(dg.ConfigurableIOManager):
     again), every other index is.
 
     Peak memory beyond the frame itself: writing, one row group (at most `row_group_megabytes`, decoded and
-    encoded) and four parts of 8 MiB; reading, two encoded row groups and one column twice. A frame that is
+    encoded) and four parts of 8 MiB; reading, 32 MiB
+    encoded (or two row groups, if those are larger) and one column twice. A frame that is
     divided over partitions adds its largest partition; several partitions in one frame add nothing.
 
     Errors are `slipway.storage.errors.StorageError`s; nothing is ever pickled or unpickled.
@@ -65,7 +66,7 @@ class ParquetIOManager(dg.ConfigurableIOManager):
     row_group_megabytes: int = Field(
         default=64, gt=0, description="Size of a row group in memory, about, in MiB"
     )
-    compression_level: int = Field(default=3, ge=1, le=22, description="Level of zstd")
+    compression_level: int = Field(default=1, ge=1, le=22, description="Level of zstd")
     read_concurrency: int = Field(default=8, gt=0, description="Objects that are loaded at a time")
     retry_seconds: float = Field(
         default=RETRY_SECONDS, ge=0, description="For how long a server that is down is asked again"

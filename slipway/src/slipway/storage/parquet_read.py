@@ -24,6 +24,9 @@ WHOLE_TAIL_BYTES = 1024 * 1024
 FOOTER_TAIL_BYTES = 64 * 1024
 """What it fetches otherwise: the footer of some hundred columns and row groups."""
 
+READ_AHEAD_BYTES = 16 * 1024 * 1024
+"""How many encoded bytes are fetched at a time: several row groups' of one column, one or two of all."""
+
 # https://parquet.apache.org/docs/file-format/: ... footer, its length in 4 bytes, "PAR1".
 _MAGIC = b"PAR1"
 _TRAILER_BYTES = 8
@@ -53,8 +56,8 @@ class ParquetObject:
     def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Yield one table per row group, with `columns` only (in that order), or all.
 
-        While one is in the caller's hands the bytes of the next are fetched: at most two row groups
-        encoded and one decoded are in memory.
+        While they are in the caller's hands the bytes of the next are fetched. In memory are one row group
+        decoded, and encoded twice READ_AHEAD_BYTES, or two row groups if those are larger.
 
         Raises:
             MissingColumnError: at once, naming the columns there are; ObjectChangedError, ObjectError.
@@ -89,20 +92,40 @@ class ParquetObject:
     def _row_groups(self, schema: pa.Schema, columns: list[str] | None) -> Iterator[pa.Table]:
         import pyarrow.parquet as pq  # noqa: PLC0415
 
-        groups = [self._ranges(index, columns) for index in range(self._footer.num_row_groups)]
-        if not groups:
-            return
         file = RangeFile(self._version.size, Segments([]))
-        reader = pq.ParquetFile(pa.PythonFile(file, mode="r"), metadata=self._footer)
-        with ThreadPoolExecutor(1) as ahead:
-            coming = ahead.submit(self._version.fetch, groups[0])
-            for index in range(len(groups)):
-                file.segments = coming.result()
-                if index + 1 < len(groups):
-                    coming = ahead.submit(self._version.fetch, groups[index + 1])
+        # Without pre_buffer each column chunk is read by itself, and so lies in one of the segments.
+        reader = pq.ParquetFile(pa.PythonFile(file, mode="r"), metadata=self._footer, pre_buffer=False)
+        for groups, segments in self._fetched(columns):
+            file.segments = segments
+            for index in groups:
                 table = self._decoded(reader, index, columns)
-                file.segments = Segments([])
                 yield table.select(schema.names).replace_schema_metadata(schema.metadata)
+            file.segments = Segments([])
+            pa.default_memory_pool().release_unused()
+
+    def _fetched(self, columns: list[str] | None) -> Iterator[tuple[list[int], Segments]]:
+        """Yield row groups, as many as READ_AHEAD_BYTES hold, with their bytes; the next are on their way."""
+        batches: list[tuple[list[int], list[Range]]] = []
+        size = READ_AHEAD_BYTES
+        for index in range(self._footer.num_row_groups):
+            ranges = self._ranges(index, columns)
+            length = sum(end - start for start, end in ranges)
+            if size + length > READ_AHEAD_BYTES:
+                batches.append(([], []))
+                size = 0
+            batches[-1][0].append(index)
+            batches[-1][1].extend(ranges)
+            size += length
+        if not batches:
+            return
+        with ThreadPoolExecutor(1) as ahead:
+            coming = ahead.submit(self._version.fetch, batches[0][1])
+            for number, (groups, _) in enumerate(batches):
+                segments = coming.result()
+                if number + 1 < len(batches):
+                    coming = ahead.submit(self._version.fetch, batches[number + 1][1])
+                yield groups, segments
+                del segments
 
     def _decoded(self, reader: Any, index: int, columns: list[str] | None) -> pa.Table:
         try:
