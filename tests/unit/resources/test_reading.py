@@ -287,7 +287,7 @@ def test_memory_is_bounded_on_a_million_rows(postgres):
     rows, held, growth = peak_growth(postgres)
     assert rows == 1_000_000
     assert held > 65_000
-    assert growth < 75_000, f"{growth} kB more for {held} kB read"
+    assert growth < 40_000, f"{growth} kB more for {held} kB read"
 
 
 def test_memory_is_bounded_on_wide_rows(postgres):

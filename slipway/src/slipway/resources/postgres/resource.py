@@ -54,7 +54,7 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Take the run's id for application_name."""
-        self._application_name = f"slipway {context.run_id}" if context.run_id else "slipway"
+        self._application_name = f"slipway {context.run.run_id}" if context.run else "slipway"
 
     def read(
         self,
