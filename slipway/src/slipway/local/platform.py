@@ -6,6 +6,7 @@
 import importlib.metadata
 import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -113,10 +114,13 @@ class LocalPlatform:
             if not supervisor.is_running():
                 return stop_processes(leftovers(self.state)) > 0
             with self.steps.step("Stopping Dagster"):
+                # The daemon first, so that nothing new starts; a code server waits for its runs to end.
+                supervisor.stop(DAEMON)
+                # SIGINT is what Dagster takes for an interruption; after SIGTERM a run ends without a word.
+                stop_processes(supervisor.runs(), signal.SIGINT)
                 for process in reversed(supervisor.processes()):
                     if process.name not in (POSTGRES, S3):
                         supervisor.stop(process.name)
-                stop_processes(supervisor.runs())
             with self.steps.step("Stopping Postgres and the S3 server"):
                 supervisor.shut_down()
             return True

@@ -231,14 +231,14 @@ def leftovers(state: StateFolder) -> list[psutil.Process]:
     return found
 
 
-def stop_processes(processes: Sequence[psutil.Process]) -> int:
+def stop_processes(processes: Sequence[psutil.Process], ask: signal.Signals = signal.SIGTERM) -> int:
     """Stop processes, politely first; return how many there were.
 
-    Postgres takes SIGINT as its fast, clean shutdown; the others take SIGTERM.
+    Postgres is always asked with SIGINT, its fast and clean shutdown.
     """
     for process in processes:
         try:
-            process.send_signal(signal.SIGINT if process.name() == _POSTGRES else signal.SIGTERM)
+            process.send_signal(signal.SIGINT if process.name() == _POSTGRES else ask)
         except psutil.NoSuchProcess:
             continue
     _, alive = psutil.wait_procs(processes, timeout=8)
