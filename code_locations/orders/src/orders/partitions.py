@@ -4,11 +4,11 @@ Belongs here: partitions definitions, which must be the same object for every as
 Does not belong here: which asset uses which.
 """
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 
 import dagster as dg
 
-FIRST_DAY = date(2026, 1, 1)
+from orders.schema import FIRST_DAY
 
 daily = dg.DailyPartitionsDefinition(start_date=datetime.combine(FIRST_DAY, time(), UTC), timezone="UTC")
 """One partition per UTC day, from FIRST_DAY; a day exists once it has ended."""

@@ -2,13 +2,17 @@
 
 The contract with the source, written once: the demo's CREATE TABLE, the columns that the assets
 select, the check that a database has them, and the columns' descriptions in the UI all come from
-here. Does not belong here: the columns of assets beyond those of the source (`defs/order_system/columns.py`).
+here. Does not belong here: the columns of assets beyond those of the source (`defs/order_system/columns.py`),
+and Dagster, so that the demo starts without it.
 """
 
 from dataclasses import dataclass
+from datetime import date
 
-import dagster as dg
 import pyarrow as pa
+
+FIRST_DAY = date(2026, 1, 1)
+"""The first day (UTC) of the order system's history."""
 
 INSTANT = pa.timestamp("us", "UTC")
 MONEY = pa.decimal128(18, 2)
@@ -130,18 +134,3 @@ def required(*tables: Table) -> dict[str, list[str]]:
 def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """Return `columns` as the schema of a frame. Nullability is left to the asset's column schema."""
     return pa.schema([(column.name, column.type) for column in columns])
-
-
-def table_schema(columns: tuple[Column, ...]) -> dg.TableSchema:
-    """Return `columns` as Dagster shows them: type, description, nullable or not."""
-    return dg.TableSchema(
-        [
-            dg.TableColumn(
-                column.name,
-                str(column.type),
-                column.description,
-                dg.TableColumnConstraints(nullable=column.nullable),
-            )
-            for column in columns
-        ]
-    )

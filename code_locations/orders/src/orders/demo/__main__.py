@@ -9,7 +9,7 @@ import psycopg
 
 from orders.demo.history import History
 from orders.demo.load import TablesInTheWayError, load
-from orders.partitions import FIRST_DAY
+from orders.schema import FIRST_DAY
 
 URL_VARIABLE = "SLIPWAY_DEMO_DATABASE_URL"
 

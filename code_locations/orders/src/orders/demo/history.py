@@ -14,9 +14,8 @@ import pyarrow as pa
 from orders.demo.calendar import HOUR_WEIGHTS, orders_per_day
 from orders.demo.customers import CURRENCIES, Numbers, country_numbers, customer_rows
 from orders.demo.deliveries import DAY, Placed, delivered
-from orders.partitions import FIRST_DAY
 from orders.rates import EUR_RATES
-from orders.schema import ORDER_LINES, arrow_schema
+from orders.schema import FIRST_DAY, ORDER_LINES, arrow_schema
 
 PIECE = 20_000
 """Orders, or customers, that are generated at a time. Another size is another history."""

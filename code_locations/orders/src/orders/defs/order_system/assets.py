@@ -10,7 +10,7 @@ import pyarrow as pa
 from orders.defs.order_system import columns, quality, queries, revenue
 from orders.defs.order_system.cleaning import clean, newest_per_order
 from orders.partitions import one_run
-from orders.schema import SOURCE, required, table_schema
+from orders.schema import SOURCE, required
 from slipway.resources import PostgresResource
 
 OWNERS = ["team:orders"]
@@ -23,7 +23,7 @@ GROUP = "order_system"
     kinds={"postgres", "parquet"},
     tags={"layer": "raw"},
     backfill_policy=one_run,
-    metadata={"dagster/column_schema": table_schema(columns.RAW)},
+    metadata={"dagster/column_schema": columns.table_schema(columns.RAW)},
 )
 def raw_orders(source: PostgresResource) -> pa.RecordBatchReader:
     """Every delivery of every order as it is in the source, with its country and the sum of its lines.
@@ -44,7 +44,7 @@ def raw_orders(source: PostgresResource) -> pa.RecordBatchReader:
     kinds={"python", "parquet"},
     tags={"layer": "cleaned"},
     backfill_policy=one_run,
-    metadata={"dagster/column_schema": table_schema(columns.CLEANED_WITH_LINES)},
+    metadata={"dagster/column_schema": columns.table_schema(columns.CLEANED_WITH_LINES)},
 )
 def cleaned_orders(context: dg.AssetExecutionContext, raw_orders: pa.Table) -> pa.Table:
     """One row per order: its newest delivery, with types, UTC days and the amount in euros.
@@ -64,7 +64,7 @@ def cleaned_orders(context: dg.AssetExecutionContext, raw_orders: pa.Table) -> p
     kinds={"python", "parquet"},
     tags={"layer": "report"},
     backfill_policy=one_run,
-    metadata={"dagster/column_schema": table_schema(columns.DAILY_REVENUE)},
+    metadata={"dagster/column_schema": columns.table_schema(columns.DAILY_REVENUE)},
     ins={"cleaned_orders": dg.AssetIn(metadata={"columns": revenue.REVENUE_INPUTS})},
 )
 def daily_revenue(cleaned_orders: pa.Table) -> pa.Table:

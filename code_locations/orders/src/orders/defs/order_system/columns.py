@@ -4,6 +4,7 @@ Belongs here: one tuple per form of table. The frames are cast to them, and the 
 belong here: columns of the source (`orders.schema`).
 """
 
+import dagster as dg
 import pyarrow as pa
 
 from orders.schema import CUSTOMERS, INSTANT, MONEY, ORDERS, Column
@@ -64,3 +65,18 @@ CUSTOMER_SPEND = (
     Column("spend_eur", MONEY, "Sum of the orders that were neither cancelled nor returned.", nullable=False),
     Column("returned_eur", MONEY, "Sum of the orders that came back; no part of the spend.", nullable=False),
 )
+
+
+def table_schema(columns: tuple[Column, ...]) -> dg.TableSchema:
+    """Return `columns` as Dagster shows them: type, description, nullable or not."""
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                column.name,
+                str(column.type),
+                column.description,
+                dg.TableColumnConstraints(nullable=column.nullable),
+            )
+            for column in columns
+        ]
+    )

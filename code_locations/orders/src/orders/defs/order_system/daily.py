@@ -12,7 +12,7 @@ from orders.defs.order_system import columns, quality, queries, revenue
 from orders.defs.order_system.assets import GROUP, OWNERS
 from orders.defs.order_system.cleaning import clean, newest_per_order
 from orders.partitions import daily, one_run
-from orders.schema import SOURCE, required, table_schema
+from orders.schema import SOURCE, required
 from slipway.resources import PostgresResource
 
 
@@ -24,7 +24,7 @@ from slipway.resources import PostgresResource
     backfill_policy=one_run,
     partitions_def=daily,
     metadata={
-        "dagster/column_schema": table_schema(columns.CLEANED_WITH_LINES),
+        "dagster/column_schema": columns.table_schema(columns.CLEANED_WITH_LINES),
         "slipway/partition_by": "day",
     },
 )
@@ -58,7 +58,7 @@ def daily_orders(context: dg.AssetExecutionContext, source: PostgresResource) ->
     backfill_policy=one_run,
     partitions_def=daily,
     metadata={
-        "dagster/column_schema": table_schema(columns.CUSTOMER_SPEND),
+        "dagster/column_schema": columns.table_schema(columns.CUSTOMER_SPEND),
         "slipway/partition_by": "day",
     },
     ins={"daily_orders": dg.AssetIn(metadata={"columns": revenue.SPEND_INPUTS})},

@@ -11,7 +11,7 @@ from orders.defs.order_system import columns, quality, queries
 from orders.defs.order_system.assets import GROUP, OWNERS
 from orders.defs.order_system.cleaning import clean, newest_per_order
 from orders.partitions import daily, one_run
-from orders.schema import ORDERS, required, table_schema
+from orders.schema import ORDERS, required
 from slipway.resources import PostgresResource
 
 
@@ -23,7 +23,7 @@ from slipway.resources import PostgresResource
     backfill_policy=one_run,
     partitions_def=daily,
     metadata={
-        "dagster/column_schema": table_schema(columns.DELIVERED),
+        "dagster/column_schema": columns.table_schema(columns.DELIVERED),
         "slipway/partition_by": "received_at",
     },
 )
@@ -46,7 +46,7 @@ def bronze_orders(context: dg.AssetExecutionContext, source: PostgresResource) -
     kinds={"python", "parquet", "silver"},
     tags={"layer": "silver"},
     backfill_policy=one_run,
-    metadata={"dagster/column_schema": table_schema(columns.CLEANED)},
+    metadata={"dagster/column_schema": columns.table_schema(columns.CLEANED)},
     ins={"bronze_orders": dg.AssetIn(metadata={"allow_missing_partitions": True})},
 )
 def silver_orders(context: dg.AssetExecutionContext, bronze_orders: pa.Table) -> pa.Table:
