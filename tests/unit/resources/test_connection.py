@@ -85,6 +85,12 @@ def test_a_refused_login_is_said_at_once_and_never_with_the_password(postgres, c
     assert caught.value.allow_retries is False
 
 
+def test_a_password_in_the_drivers_words_is_masked(postgres):
+    error = postgres.resource()._server().login_failure(f"IO: [libpq] Failed to connect: odd {PASSWORD} here")
+    assert PASSWORD not in error.description
+    assert "odd *** here" in error.description
+
+
 def test_a_server_that_is_down_is_tried_for_the_time_allowed():
     resource = PostgresResource(
         url=f"postgresql://u:s3cret@127.0.0.1:{free_port()}/d", connect_retry_seconds=1.0

@@ -2,13 +2,15 @@ import datetime as dt
 import gc
 import subprocess
 import sys
+import uuid
+import warnings
 from decimal import Decimal
 
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from slipway.resources.postgres.arrow_types import numeric_type
+from slipway.resources.postgres.arrow_types import numeric_type, plain
 from slipway.resources.postgres.errors import (
     AccessDeniedError,
     MissingRelationError,
@@ -89,6 +91,12 @@ def test_uuids_of_many_rows_keep_their_order_and_gaps(postgres):
     query = "SELECT CASE WHEN g % 3 > 0 THEN md5(g::text)::uuid END AS u, md5(g::text)::uuid::text AS t, g FROM generate_series(1, 5000) g"
     for row in postgres.resource().read_table(query).to_pylist():
         assert row["u"] == (row["t"] if row["g"] % 3 else None)
+
+
+def test_uuids_of_a_slice_are_those_of_the_slice():
+    values = [uuid.UUID(int=number) for number in range(5)]
+    array = pa.array([value.bytes for value in values], pa.uuid())
+    assert plain(array[2:4], pa.string()).to_pylist() == [str(value) for value in values[2:4]]
 
 
 @pytest.mark.parametrize(
@@ -232,6 +240,13 @@ def test_all_batches_see_one_moment(postgres):
     assert first + sum(batch.num_rows for batch in reader) == 3000
 
 
+def test_a_read_can_not_write_by_way_of_a_function(postgres):
+    body = "CREATE FUNCTION sneaky() RETURNS int LANGUAGE sql AS 'INSERT INTO t VALUES (1) RETURNING id'"
+    postgres.run("CREATE TABLE t (id int)", body)
+    with pytest.raises(QueryError, match="read-only transaction"):
+        postgres.resource().read("SELECT sneaky() AS id")
+
+
 def test_an_empty_result_has_its_schema(postgres):
     table = postgres.resource().read_table("SELECT 1::numeric(5,1) AS x, 'a' AS y WHERE false")
     assert table.schema == pa.schema([("x", pa.decimal128(5, 1)), ("y", pa.string())])
@@ -240,18 +255,22 @@ def test_an_empty_result_has_its_schema(postgres):
 
 def test_connections_close_when_read_dropped_or_never_started(postgres):
     resource = postgres.resource()
-    resource.read_table("SELECT generate_series(1, 5000) AS n")
+    reader = resource.read("SELECT generate_series(1, 5000) AS n")
+    assert sum(batch.num_rows for batch in reader) == 5000
     assert postgres.open_sessions() == 0
     reader = resource.read("SELECT generate_series(1, 5000) AS n")
     reader.read_next_batch()
     assert postgres.open_sessions() == 1
-    del reader
-    gc.collect()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        del reader
+        gc.collect()
+        assert postgres.open_sessions() == 0
+        reader = resource.read("SELECT generate_series(1, 5000) AS n")
+        del reader
+        gc.collect()
     assert postgres.open_sessions() == 0
-    reader = resource.read("SELECT generate_series(1, 5000) AS n")
-    del reader
-    gc.collect()
-    assert postgres.open_sessions() == 0
+    assert [str(warning.message) for warning in told] == []
 
 
 def test_pandas_frames_have_exact_decimals(postgres):

@@ -8,7 +8,12 @@ import pyarrow as pa
 import pytest
 
 from slipway.resources.postgres import MergedRows, ReplacedPartition
-from slipway.resources.postgres.errors import ConnectionLostError, MissingRelationError, RefusedDataError
+from slipway.resources.postgres.errors import (
+    ConnectionLostError,
+    MissingRelationError,
+    RefusedDataError,
+    ServerBusyError,
+)
 
 DAY = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
 NEXT = dt.datetime(2026, 1, 3, tzinfo=dt.UTC)
@@ -67,7 +72,7 @@ def test_replacing_twice_leaves_the_same_rows(revenue):
 def test_frames_tables_readers_and_batches_are_the_same(revenue):
     table = rows(5, 7)
     frame = table.to_pandas()
-    unordered = frame[["amount", "at", "customer"]].sort_values("amount", ascending=False)
+    unordered = frame[["amount", "at", "customer"]].set_axis([10, 3])
     for given in (table, frame, unordered, table.to_reader(), table.to_batches()[0]):
         revenue.resource().replace_partition("revenue", given, **ONE_DAY)
         assert [row[1:] for row in contents(revenue)] == [(0, 1), (0, 5), (1, 7), (2, 1)]
@@ -91,6 +96,17 @@ def test_rows_outside_of_the_partition_are_refused_and_nothing_is_written(revenu
     assert contents(revenue) == before
 
 
+def test_the_statement_limit_holds_again_for_the_move(revenue):
+    revenue.run(
+        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NEW; END $$",
+        "CREATE TRIGGER slow BEFORE INSERT ON revenue FOR EACH ROW EXECUTE FUNCTION dawdle()",
+    )
+    before = contents(revenue)
+    with pytest.raises(ServerBusyError, match="statement timeout"):
+        revenue.resource(statement_timeout_seconds=0.5).replace_partition("revenue", rows(5), **ONE_DAY)
+    assert contents(revenue) == before
+
+
 def test_a_partition_may_be_a_value(postgres):
     postgres.run(
         'CREATE TABLE "Sales" (country text, n int)', "INSERT INTO \"Sales\" VALUES ('PL', 1), ('DE', 1)"
@@ -101,15 +117,20 @@ def test_a_partition_may_be_a_value(postgres):
     assert postgres.rows('SELECT country, n FROM "Sales" ORDER BY n') == [("DE", 1), ("PL", 2), ("PL", 3)]
     with pytest.raises(RefusedDataError, match="outside of the partition country = DE, such as PL"):
         postgres.resource().replace_partition("Sales", frame, "country", equals="DE")
+    with pytest.raises(RefusedDataError, match=r"1 of 1 rows .* such as NULL"):
+        postgres.resource().replace_partition(
+            "Sales", pd.DataFrame({"country": [None]}), "country", equals="DE"
+        )
 
 
-def test_a_date_column_takes_the_dates_of_the_bounds(postgres):
-    west = dt.timezone(dt.timedelta(hours=-5))
+@pytest.mark.parametrize("hours", [-5, 0, 9])
+def test_a_date_column_takes_the_dates_of_the_bounds(postgres, hours):
+    zone = dt.timezone(dt.timedelta(hours=hours))
     postgres.run(
         "CREATE TABLE days (day date)",
         "INSERT INTO days VALUES ('2026-01-01'), ('2026-01-02'), ('2026-01-03')",
     )
-    lower, upper = DAY.replace(tzinfo=west), NEXT.replace(tzinfo=west)
+    lower, upper = DAY.replace(tzinfo=zone), NEXT.replace(tzinfo=zone)
     table = pa.table({"day": [dt.date(2026, 1, 2)]})
     assert postgres.resource().replace_partition(
         "days", table, "day", lower=lower, upper=upper
