@@ -3,6 +3,7 @@
 Questions and answers only; what to do with them belongs to the callers.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,10 +135,21 @@ class GraphQL:
         total = len(run["executionPlan"]["steps"]) if run["executionPlan"] else len(steps)
         return RunProgress(run["status"], sum(1 for step in steps if step["endTime"]), running, total)
 
+    def events(self, run_id: str) -> Iterator[dict[str, Any]]:
+        """Yield every event of a run, oldest first: `__typename`, `message`, and of failed steps `stepKey` and `error`."""
+        cursor = None
+        while True:
+            page = self.ask(_EVENTS, run=run_id, cursor=cursor)["logsForRun"]
+            yield from page.get("events", [])
+            if not page.get("hasMore"):
+                return
+            cursor = page["cursor"]
+
     def failure(self, run_id: str) -> str:
         """Return why a run failed: its failed steps and their innermost errors."""
-        events = self.ask(_FAILURES, run=run_id)["logsForRun"].get("events", [])
-        lines = [_failure_line(event) for event in events if event["__typename"] in _FAILURE_EVENTS]
+        lines = [
+            _failure_line(event) for event in self.events(run_id) if event["__typename"] in _FAILURE_EVENTS
+        ]
         return "\n".join(line for line in lines if line) or "no error was recorded"
 
     def assets(self, location: str) -> list[AssetStatus]:
@@ -171,9 +183,10 @@ _RUNS = """query ($tags: [ExecutionTag!]) { runsOrError(filter: {tags: $tags}, l
   ... on Runs { results { runId status } } } }"""
 _PROGRESS = """query ($run: ID!) { runOrError(runId: $run) { ... on Run {
   status executionPlan { steps { key } } stepStats { stepKey status endTime } } } }"""
-_FAILURES = """query ($run: ID!) { logsForRun(runId: $run) { ... on EventConnection { events { __typename
-  ... on ExecutionStepFailureEvent { stepKey error { message causes { message } } }
-  ... on RunFailureEvent { message } } } } }"""
+_EVENTS = """query ($run: ID!, $cursor: String) { logsForRun(runId: $run, afterCursor: $cursor) {
+  ... on EventConnection { cursor hasMore events { __typename
+  ... on MessageEvent { message }
+  ... on ExecutionStepFailureEvent { stepKey error { message causes { message } } } } } } }"""
 _ASSETS = """{ assetNodes { assetKey { path } repository { location { name } }
   partitionStats { numMaterialized numPartitions }
   assetMaterializations(limit: 1) { metadataEntries { ...Rows } }

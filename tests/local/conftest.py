@@ -1,0 +1,34 @@
+"""The platform that the local suite runs on, started once; tests that break it start their own."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from slipway.local.state import StateFolder
+from support.platform import Platform
+
+DEMO_ORDERS = 4000
+
+
+@pytest.fixture(scope="session")
+def state_path() -> Iterator[Path]:
+    # Short, as people's are: a Unix socket's path holds about a hundred characters.
+    folder = Path(tempfile.mkdtemp(prefix="slipway-"))
+    yield folder / "state"
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def platform(state_path: Path) -> Iterator[Platform]:
+    """A running platform with the demo data loaded and everything materialized."""
+    running = Platform(StateFolder(state_path))
+    try:
+        running.up("--demo-args", f"--orders {DEMO_ORDERS}")
+        yield running
+    finally:
+        done = running.slipway("clean", "--yes")
+        assert done.returncode == 0, done.stderr
+        assert not state_path.exists()

@@ -1,0 +1,90 @@
+"""A checkout of its own for tests that need code locations of their own: a probe to steer, a broken one."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from support.platform import ROOT
+
+# Steered from outside: says that it is at work, then waits for leave. Each finished call adds a line.
+PROBE = """
+import time
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+from slipway.environment import current_environment
+from slipway.resources import platform_resources
+
+HERE = Path(__file__).parent
+
+
+@dg.asset
+def numbers() -> pd.DataFrame:
+    return pd.DataFrame({"n": range(1000)})
+
+
+@dg.asset
+def gated(numbers: pd.DataFrame) -> pd.DataFrame:
+    (HERE / "reached").touch()
+    while not (HERE / "leave").exists():
+        time.sleep(0.05)
+    with (HERE / "calls").open("a") as calls:
+        calls.write("gated\\n")
+    return numbers * 2
+
+
+@dg.asset
+def total(gated: pd.DataFrame) -> int:
+    return int(gated["n"].sum())
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    return dg.Definitions(
+        assets=[numbers, gated, total],
+        jobs=[dg.define_asset_job("everything", "*")],
+        resources=platform_resources(current_environment()),
+        executor=dg.in_process_executor,
+    )
+"""
+
+
+def copy_checkout(target: Path, *, locations: dict[str, str]) -> Path:
+    """Copy the working tree to `target`, with just these code locations (name to definitions.py)."""
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    files = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    for file in filter(None, files):
+        source = ROOT / file
+        if source.is_file() and not file.startswith(("tests/", "docs/")):
+            (target / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target / file)
+    template = target / "code_locations" / "orders"
+    listing = (target / "dg.toml").read_text().split("[[workspace.projects]]")[0]
+    for name, definitions in locations.items():
+        _add_location(template, name, definitions)
+        listing += f'[[workspace.projects]]\npath = "code_locations/{name}"\n'
+    (target / "dg.toml").write_text(listing)
+    shutil.rmtree(template)
+    return target
+
+
+def _add_location(template: Path, name: str, definitions: str) -> None:
+    folder = template.with_name(name)
+    source = folder / "src" / name
+    source.mkdir(parents=True)
+    (source / "__init__.py").touch()
+    (source / "definitions.py").write_text(definitions)
+    project = (
+        (template / "pyproject.toml")
+        .read_text()
+        .replace('"orders"', f'"{name}"')
+        .replace("src/orders", f"src/{name}")
+    )
+    # What `orders` wishes of the local platform is not for these.
+    project = re.sub(r"\[tool\.slipway\.local\]\n(?:[^\[\n].*\n|\n)*", "", project)
+    (folder / "pyproject.toml").write_text(project)
+    (folder / "uv.lock").write_text(
+        (template / "uv.lock").read_text().replace('name = "orders"', f'name = "{name}"')
+    )
