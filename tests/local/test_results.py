@@ -15,6 +15,7 @@ import pytest
 from slipway.local.graphql import AssetStatus
 from support.platform import Platform
 
+pytestmark = pytest.mark.xdist_group("platform")
 # The newest delivery of each order, its amount read and converted as the location's documentation says.
 CLEAN = r"""
 CREATE TEMPORARY TABLE clean AS

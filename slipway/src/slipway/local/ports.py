@@ -3,8 +3,9 @@
 One base number is the only setting: the webserver listens on it, everything else on fixed offsets.
 """
 
+import random
 import socket
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -66,9 +67,12 @@ def check_free(ports: dict[str, int]) -> None:
     )
 
 
-def find_base(count: int, candidates: Iterable[int] = range(20000, 32000, 100)) -> int:
-    """Return the first candidate base with all of the ports of `count` code locations free."""
-    for base in candidates:
+def find_base(count: int, candidates: Sequence[int] = range(20000, 32000, 100)) -> int:
+    """Return a base with all of the ports of `count` code locations free, at random.
+
+    At random, because two platforms that start at the same moment would find the same first one.
+    """
+    for base in random.sample(candidates, len(candidates)):
         if all(_is_free(port) for port in Ports(base).all(count).values()):
             return base
     raise LocalPlatformError("No free range of ports was found.", f"Set {VARIABLE} to one.")
