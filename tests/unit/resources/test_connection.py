@@ -1,5 +1,8 @@
 import contextlib
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -234,3 +237,34 @@ def test_a_connection_lost_in_the_middle_of_the_block_is_closed(postgres):
         raise ZeroDivisionError
     assert postgres.open_sessions() == 0
     assert postgres.rows("SELECT to_regclass('t')") == [(None,)]
+
+
+TERMINATED = """
+import signal, sys
+from slipway.resources import PostgresResource
+
+class Terminated(BaseException): pass
+
+def terminate(number, frame): raise Terminated
+
+signal.signal(signal.SIGTERM, terminate)
+print("ready", flush=True)
+try:
+    PostgresResource(url=sys.argv[1]).read("SELECT pg_sleep(60)")
+except Terminated:
+    print("terminated", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(signal.SIGTERM, "terminated"), (signal.SIGINT, "KeyboardInterrupt")]
+)
+def test_a_run_that_is_terminated_takes_its_query_along(postgres, number, said):
+    command = [sys.executable, "-c", TERMINATED, postgres.url()]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    while postgres.rows(query) == [(0,)]:
+        time.sleep(0.05)
+    process.send_signal(number)
+    assert said in process.communicate(timeout=10)[0]
+    assert postgres.open_sessions() == 0

@@ -7,7 +7,9 @@ A connection is opened for an operation and closed after it: there is no pool to
 fork, or to hold the server's connections while a step computes.
 """
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -193,6 +195,7 @@ class Session:
         self.shown = ""
         """The query that messages name instead of the statement it has been made into."""
         self._connection: dbapi.Connection | None = connection
+        self._worker = ThreadPoolExecutor(1, "slipway-postgres")
 
     def execute(self, query: str, parameters: Sequence[Any] = ()) -> int:
         """Run a statement with `$1`, `$2` ... bound to `parameters`.
@@ -230,6 +233,7 @@ class Session:
         connection, self._connection = self._connection, None
         if connection is None:
             return
+        self._worker.shutdown(wait=False)
         from adbc_driver_manager import Error  # noqa: PLC0415
 
         try:
@@ -239,11 +243,31 @@ class Session:
             return
 
     def _run(self, query: str, parameters: Sequence[Any], result: "Callable[[dbapi.Cursor], T]") -> T:
+        def run() -> T:
+            cursor.execute(query, tuple(parameters) or None)
+            return result(cursor)
+
         with self._translated(query), self._open().cursor() as cursor:
             # The driver wraps queries into COPY, which knows neither FETCH nor parameters.
             cursor.adbc_statement.set_options(**{"adbc.postgresql.use_copy": "false"})
-            cursor.execute(query, tuple(parameters) or None)
-            return result(cursor)
+            return self._interruptible(run, cursor.adbc_cancel)
+
+    def _interruptible(self, call: Callable[[], T], cancel: Callable[[], None]) -> T:
+        """Return `call()`; on a signal, `cancel` it and raise what the signal's handler raises.
+
+        Python runs signal handlers in the main thread, and not while that is inside the driver: a run that
+        is terminated would wait for the end of its query, and leave it to the server beyond that. So the
+        main thread waits for another, the same one for all statements: a thread has its own heap.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return call()
+        future = self._worker.submit(call)
+        try:
+            return future.result()
+        finally:
+            if not future.done():
+                cancel()
+                wait([future])
 
     def _open(self) -> "dbapi.Connection":
         if self._connection is None:

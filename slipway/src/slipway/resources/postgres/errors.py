@@ -147,7 +147,7 @@ _KINDS: dict[str, tuple[type[PostgresError], str]] = {
     "40001": _AGAIN,
     "40P01": _AGAIN,
     "55P03": _AGAIN,
-    "57014": (ServerBusyError, " (the limit is statement_timeout_seconds of the resource)"),
+    "57014": (ServerBusyError, " (the resource's statement_timeout_seconds, or somebody's cancel)"),
     "53": (ServerBusyError, ""),
     "42501": (AccessDeniedError, ""),
     "42P01": (MissingRelationError, ""),
