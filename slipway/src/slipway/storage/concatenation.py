@@ -26,6 +26,8 @@ def common_schema(schemas: Sequence[pa.Schema], places: Sequence[Place]) -> pa.S
     Raises:
         SchemaMismatchError: naming partition, column and both types.
     """
+    if len(schemas) == 1:
+        return schemas[0]
     fields: dict[str, pa.Field[Any]] = {}
     first: dict[str, Place] = {}
     for schema, place in zip(schemas, places, strict=True):

@@ -87,6 +87,12 @@ class ServerUnreachableError(ObjectError):
     retryable: ClassVar[bool] = True
 
 
+class StorageFullError(ObjectError):
+    """There is no room for the object."""
+
+    retryable: ClassVar[bool] = True
+
+
 class RequestFailedError(ObjectError):
     """The store refused for a reason that has no class of its own; its words are in the message."""
 

@@ -17,6 +17,7 @@ from slipway.storage.errors import (
     ObjectChangedError,
     RequestFailedError,
     ServerUnreachableError,
+    StorageFullError,
 )
 from slipway.storage.keys import PARQUET, Place
 
@@ -36,7 +37,7 @@ def explained(place: Place, suffix: str) -> Iterator[None]:
 
     Raises:
         MissingObjectError, BucketMissingError, AccessDeniedError, ObjectChangedError,
-        ServerUnreachableError, NotParquetError (an empty object), RequestFailedError (all else).
+        ServerUnreachableError, StorageFullError, NotParquetError (an empty object), RequestFailedError (all else).
     """
     from obstore.exceptions import BaseError  # noqa: PLC0415
 
@@ -55,7 +56,8 @@ def _raise(place: Place, suffix: str, error: Exception) -> NoReturn:
         raise BucketMissingError(
             place, suffix, "the bucket does not exist", "Create it, or correct SLIPWAY_STORAGE_URL."
         ) from error
-    if _DENIED_CODES.search(code) or kind in ("PermissionDeniedError", "UnauthenticatedError"):
+    denied = kind in ("PermissionDeniedError", "UnauthenticatedError") or "Permission denied" in text
+    if denied or _DENIED_CODES.search(code):
         _raise_denied(place, suffix, code, error)
     if isinstance(error, FileNotFoundError):
         raise missing(place, suffix) from error
@@ -99,6 +101,13 @@ def _raise_denied(place: Place, suffix: str, code: str, error: Exception) -> NoR
 
 def _raise_failed(place: Place, suffix: str, code: str, text: str, error: Exception) -> NoReturn:
     said = _without_xml(text)
+    if code == "InsufficientStorage" or "No space left" in text:
+        raise StorageFullError(
+            place,
+            suffix,
+            "the disk is full",
+            "Make room, then run the step again; the old object is untouched.",
+        ) from error
     if _OWN_FAULT.search(text):
         raise ServerUnreachableError(
             place,
@@ -114,7 +123,7 @@ def _raise_failed(place: Place, suffix: str, code: str, text: str, error: Except
             "Check that it runs and that AWS_ENDPOINT_URL leads to it, then run the step again.",
         ) from error
     raise RequestFailedError(
-        place, suffix, f"the request failed: {code} {said}".replace("  ", " "), "Nothing was changed."
+        place, suffix, f"the request failed: {code} {said}".replace("  ", " "), "The object is as it was."
     ) from error
 
 

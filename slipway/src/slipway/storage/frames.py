@@ -4,6 +4,7 @@ Belongs here: everything that knows pandas. pandas is no dependency of this pack
 only when a value or an annotation is one of its own. Does not belong here: objects, partitions.
 """
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,8 +39,8 @@ def schema_of(frame: Any, label: str) -> pa.Schema:
         UnsupportedFrameError: a column mixes types, or two columns share a name; `label` says whose.
     """
     if is_pandas(frame):
-        with _conversion(label):
-            schema = pa.Schema.from_pandas(frame, preserve_index=_preserve_index(frame))
+        with _conversion(label, frame):
+            schema = _inferred_schema(frame)
     else:
         schema = frame.schema
     if len(set(schema.names)) != len(schema.names):
@@ -57,9 +58,12 @@ def pieces(frame: Any, schema: pa.Schema, label: str) -> Iterator[pa.Table]:
         UnsupportedFrameError: see `schema_of`.
     """
     if is_pandas(frame):
+        if not all(isinstance(name, str) for name in frame.columns):
+            # Arrow looks the schema's names up in the frame; the schema's metadata remember what they were.
+            frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
         for start in range(0, len(frame), PIECE_ROWS):
             part = frame.iloc[start : start + PIECE_ROWS]
-            with _conversion(label):
+            with _conversion(label, part):
                 table = pa.Table.from_pandas(part, schema=schema, preserve_index=_preserve_index(frame))
             yield table
     elif isinstance(frame, pa.Table):
@@ -73,7 +77,8 @@ def to_pandas(table: pa.Table) -> Any:
     """Return `table` as a pandas DataFrame, taking it apart: the caller must not use it afterwards.
 
     Column by column, so that at most one column exists twice. Categories that are not strings are
-    stored as their values and become categories again: those that occur, in sorted order.
+    stored as their values and become categories again: those that occur, in sorted order. A frame
+    without rows has lost its categories, of whatever type.
     """
     several = max((column.num_chunks for column in table.columns), default=0) > 1
     categories = _plain_categories(table.schema)
@@ -104,18 +109,39 @@ def _plain_categories(schema: pa.Schema) -> dict[str, bool]:
     }
 
 
+def _inferred_schema(frame: Any) -> pa.Schema:
+    """Infer the schema; a RangeIndex, which is stored as a description, is taken out of its metadata.
+
+    `preserve_index=False` would do the same, but forgets column names that are not strings as well.
+    """
+    schema = pa.Schema.from_pandas(frame)
+    described = schema.pandas_metadata
+    if _preserve_index(frame) is False:
+        described["index_columns"] = []
+    return schema.with_metadata({**schema.metadata, b"pandas": json.dumps(described).encode()})
+
+
 def _preserve_index(frame: Any) -> bool | None:
     return False if isinstance(frame.index, sys.modules["pandas"].RangeIndex) else None
 
 
 @contextmanager
-def _conversion(label: str) -> Iterator[None]:
-    """Say whose column pyarrow could not convert; its own message names the column."""
+def _conversion(label: str, frame: Any) -> Iterator[None]:
+    """Say whose and which column pyarrow could not convert; its own message does not always."""
     try:
         yield
     except (pa.ArrowException, ValueError, TypeError) as error:
         said = ". ".join(str(part) for part in error.args)
         raise UnsupportedFrameError(
-            f"{label}: the frame can't be stored as Parquet: {said}. Give the column one type before "
-            "returning it"
+            f"{label}: the frame can't be stored as Parquet{_culprit(frame)}: {said}. Give the column one type "
+            "before returning it"
         ) from error
+
+
+def _culprit(frame: Any) -> str:
+    for position, name in enumerate(frame.columns):
+        try:
+            pa.array(frame.iloc[:, position], from_pandas=True)
+        except (pa.ArrowException, ValueError, TypeError):
+            return f", because of column {name!r}"
+    return ""

@@ -34,8 +34,8 @@ class ParquetIOManager(dg.ConfigurableIOManager):
     * a pandas DataFrame, a pyarrow Table, or a pyarrow RecordBatchReader, which is written as it is read;
     * int, float, str, bool, None, and dicts (with string keys) and lists of them;
     * over several partitions (`BackfillPolicy.single_run()`): a dict of partition key to any of these; an
-      iterator of such pairs, written as they arrive (annotate it `Iterator`: Dagster refuses
-      `Iterator[...]`); or one frame, if the asset's metadata say which column to divide it by:
+      iterator of such pairs, written as they arrive (`-> dg.Output` and `return dg.Output(pairs())`: a bare
+      generator Dagster takes for the asset's events); or one frame, if the asset's metadata say which column to divide it by:
       `@asset(metadata={"slipway/partition_by": "ordered_at"})` (for multi-partitions a dict of dimension
       to column). The column is then checked in runs of one partition as well.
 
@@ -54,7 +54,7 @@ class ParquetIOManager(dg.ConfigurableIOManager):
     Peak memory beyond the frame itself: writing, one row group (at most `row_group_megabytes`, decoded and
     encoded) and four parts of 8 MiB; reading, 32 MiB
     encoded (or two row groups, if those are larger) and one column twice. A frame that is
-    divided over partitions adds its largest partition; several partitions in one frame add nothing.
+    divided over partitions, and a dict, are written four partitions at a time.
 
     Errors are `slipway.storage.errors.StorageError`s; nothing is ever pickled or unpickled.
     """

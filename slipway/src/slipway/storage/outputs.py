@@ -6,6 +6,7 @@ belong here: Dagster's contexts (`io_manager.py`), formats.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import dagster as dg
@@ -17,13 +18,25 @@ from slipway.storage.json_values import is_plain, unsupported, write_json
 from slipway.storage.keys import JSON, PARQUET, Place
 from slipway.storage.metadata import Metadata, of_frame, of_value
 from slipway.storage.parquet_write import write_parquet
-from slipway.storage.session import Session
+from slipway.storage.session import Session, in_parallel
 from slipway.storage.siblings import remove
 
 PARTITION_BY = "slipway/partition_by"
 """Key in an asset's metadata: the column by which a frame over several partitions is divided."""
 
+AT_A_TIME = 4
+"""Partitions that are written at once: on S3 a small one is 30 ms of waiting. Each costs memory of its own."""
+
 _NAMED = 10
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one partition is given; `schema` is that of all partitions if one frame was divided."""
+
+    key: Any
+    value: Any
+    schema: pa.Schema | None = None
 
 
 @dataclass(frozen=True)
@@ -64,66 +77,78 @@ def store_partitions(
     declared: Mapping[str, Any],
     written: Callable[[str, Metadata], None],
 ) -> None:
-    """Store `value` over the partitions of a run, one after the other as they arrive.
+    """Store `value` over the partitions of a run.
 
-    Calls `written` for each. An error leaves the partitions before it written and the others as they
-    were; no materialisation is recorded for any of them, so running again is safe.
+    Those of an iterator one by one, as they arrive; others AT_A_TIME at once. Calls `written` for each, in
+    order. An error leaves what was written before it written and the rest as it was; no materialisation is
+    recorded for any of them, so running again is safe.
 
     Raises:
         PartitionsError: a partition is missing, or there is one that the run is not of.
         UnsupportedValueError, UnsupportedFrameError, ObjectError.
     """
+
+    def store(part: Part) -> Metadata:
+        place = target.places[part.key]
+        if part.schema is None:
+            return store_one(session, place, part.value, declared)
+        return _store_frame(session, place, part.value, part.schema, declared)
+
     done: set[str] = set()
-    for key, part, schema in _parts(target, value):
-        _check_key(target, key, done)
-        place = target.places[key]
-        if schema is None:
-            metadata = store_one(session, place, part, declared)
-        else:
-            metadata = _store_frame(session, place, part, schema, declared)
-        written(key, metadata)
-        done.add(key)
+    parts = iter(_parts(target, value))
+    at_a_time = 1 if _is_stream(value) else AT_A_TIME
+    while batch := list(islice(parts, at_a_time)):
+        for part in batch:
+            _check_key(target, part.key, done)
+            done.add(part.key)
+        for part, metadata in zip(batch, in_parallel(store, batch, at_a_time), strict=True):
+            written(part.key, metadata)
     _check_complete(target, done)
 
 
-def _parts(target: Target, value: Any) -> Iterable[tuple[Any, Any, pa.Schema | None]]:
-    """Return (partition, value, schema that all partitions share if one frame was divided)."""
+def _is_stream(value: Any) -> bool:
+    """Whether partitions have to be read in their order and one at a time: they may share a connection."""
+    parts = value.values() if isinstance(value, dict) else [value]
+    return any(isinstance(part, Iterator | pa.RecordBatchReader) for part in parts)
+
+
+def _parts(target: Target, value: Any) -> Iterable[Part]:
     keys = list(target.places)
     if is_frame(value):
         if target.partition_by is not None:
             return _divided(target, value)
         if len(keys) == 1:
-            return [(keys[0], value, None)]
+            return [Part(keys[0], value)]
         raise PartitionsError(_how_to_deliver(target, "one frame"))
     if isinstance(value, dict) and (len(keys) > 1 or any(map(is_frame, value.values()))):
         for key in value:
             _check_key(target, key, set())
         _check_complete(target, set(value))
-        return [(key, part, None) for key, part in value.items()]
+        return [Part(key, part) for key, part in value.items()]
     if isinstance(value, Iterator):
         return _from_iterator(target, value)
     if value is None or len(keys) == 1:
-        return [(key, value, None) for key in keys]
+        return [Part(key, value) for key in keys]
     raise PartitionsError(_how_to_deliver(target, f"a {type(value).__name__}"))
 
 
-def _divided(target: Target, value: Any) -> Iterator[tuple[str, Any, pa.Schema]]:
+def _divided(target: Target, value: Any) -> Iterator[Part]:
     from slipway.storage.partition_split import split  # noqa: PLC0415 - pyarrow.compute costs 0.05 CPU-s
 
     frame = value.read_all() if isinstance(value, pa.RecordBatchReader) else value
     schema = schema_of(frame, target.label)
     for key, rows in split(frame, target.partition_by, target.definition, list(target.places), target.label):
-        yield key, rows, schema
+        yield Part(key, rows, schema)
 
 
-def _from_iterator(target: Target, value: Iterator[Any]) -> Iterator[tuple[Any, Any, None]]:
+def _from_iterator(target: Target, value: Iterator[Any]) -> Iterator[Part]:
     for item in value:
         if not (isinstance(item, tuple) and len(item) == 2):  # noqa: PLR2004 - a pair
             raise PartitionsError(
                 f"{target.label}: the iterator yielded a {type(item).__name__}; it has to yield pairs of partition "
                 "key and frame"
             )
-        yield item[0], item[1], None
+        yield Part(item[0], item[1])
 
 
 def _store_frame(
@@ -158,7 +183,7 @@ def _how_to_deliver(target: Target, got: str) -> str:
     return (
         f"{target.label}: the run is of {len(target.places)} partitions ({_listed(list(target.places))}) and {got} "
         f'was returned. Name the column to divide a frame by: @asset(metadata={{"{PARTITION_BY}": "<column>"}}); '
-        "or return a dict of partition key to frame, or an iterator of such pairs; or give the asset "
+        "or return a dict of partition key to frame, or dg.Output(<iterator of such pairs>); or give the asset "
         "BackfillPolicy.multi_run(1)"
     )
 

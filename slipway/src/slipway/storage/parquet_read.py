@@ -94,7 +94,12 @@ class ParquetObject:
 
         file = RangeFile(self._version.size, Segments([]))
         # Without pre_buffer each column chunk is read by itself, and so lies in one of the segments.
-        reader = pq.ParquetFile(pa.PythonFile(file, mode="r"), metadata=self._footer, pre_buffer=False)
+        reader = pq.ParquetFile(
+            pa.PythonFile(file, mode="r"),
+            metadata=self._footer,
+            pre_buffer=False,
+            page_checksum_verification=True,
+        )
         for groups, segments in self._fetched(columns):
             file.segments = segments
             for index in groups:

@@ -124,6 +124,7 @@ def _encoded(
         **_encodings(schema),
         write_statistics=True,
         data_page_version="1.0",
+        write_page_checksum=True,
         store_schema=True,
     ) as writer:
         for group in _row_groups(tables, options):

@@ -63,6 +63,7 @@ def _of_dimensions(
     parts = [definition.get_partition_key_from_str(str(key)).keys_by_dimension for key in keys]
     joined = pa.nulls(len(frame) if is_pandas(frame) else frame.num_rows, pa.int64()).fill_null(0)
     expected = [0] * len(keys)
+    shown: list[Any] = []
     for dimension in sorted(definition.partitions_defs, key=lambda each: each.name):
         values = sorted({part[dimension.name] for part in parts})
         column = _column(frame, columns[dimension.name], label)
@@ -73,8 +74,9 @@ def _of_dimensions(
             number * len(values) + values.index(part[dimension.name])
             for number, part in zip(expected, parts, strict=True)
         ]
+        shown.append(pa.array(values).take(numbers))
     numbers = pc.index_in(joined, value_set=pa.array(expected, pa.int64()))
-    _refuse_strays(joined, numbers, keys, f"{label}: a combination of {list(columns.values())}")
+    _refuse_strays(pc.binary_join_element_wise(*shown, "|"), numbers, keys, label)
     return numbers
 
 

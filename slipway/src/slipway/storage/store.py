@@ -39,17 +39,24 @@ def open_store(url: str, *, retry_seconds: float = RETRY_SECONDS) -> "ObjectStor
     `retry_seconds`, with exponential backoff and jitter from 0.1 s up to 5 s.
 
     Raises:
-        StorageUrlError: `url` is of neither form.
+        StorageUrlError: `url` is of neither form, or the folder can't be made.
         StorageCredentialsError: an endpoint or a profile is set, but no credentials.
     """
     parts = urlsplit(url)
     if parts.scheme == "s3" and parts.netloc:
         return _s3_store(parts.netloc, unquote(parts.path).strip("/"), retry_seconds)
     if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
-        from obstore.store import LocalStore  # noqa: PLC0415 - a location without assets never pays for it
-
-        return LocalStore(Path(unquote(parts.path)), mkdir=True)
+        return _local_store(Path(unquote(parts.path)))
     raise StorageUrlError(f"{url!r} is no storage URL: use s3://bucket, s3://bucket/prefix or file:///folder")
+
+
+def _local_store(folder: Path) -> "ObjectStore":
+    from obstore.store import LocalStore  # noqa: PLC0415 - a location without assets never pays for it
+
+    try:
+        return LocalStore(folder, mkdir=True)
+    except OSError as error:
+        raise StorageUrlError(f"{folder} can't be used as storage: {error}. Choose another folder") from error
 
 
 def _s3_store(bucket: str, prefix: str, retry_seconds: float) -> "ObjectStore":
