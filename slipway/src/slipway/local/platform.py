@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
 from slipway.local import binaries, instance, locations, postgres, probes, s3
 from slipway.local.errors import LocalPlatformError, indented
@@ -93,11 +92,16 @@ class LocalPlatform:
                 )
             if not running:
                 self._clear_way(ports)
-            plan = self._prepare(ports, running=running)
-            self._start_servers(plan)
-            self._start_dagster(
-                plan, options, migrate=not running and marker.get("dagster") != _dagster_version()
-            )
+            with ThreadPoolExecutor(1) as background:
+                # Building it takes a minute, once; nothing but the runs needs it.
+                building = background.submit(self._build_s3_server)
+                plan = self._prepare(ports, running=running)
+                self._start_postgres(plan)
+                self._start_dagster(
+                    plan, options, migrate=not running and marker.get("dagster") != _dagster_version()
+                )
+                building.result()
+            self._start_s3(plan)
             web = GraphQL(ports.webserver)
             self._check_locations(plan, web)
             if options.materialize:
@@ -159,16 +163,11 @@ class LocalPlatform:
 
     def _prepare(self, ports: Ports, *, running: bool) -> Plan:
         """Make sure that every program and data directory is there, and supervisord runs."""
-        tasks: dict[str, Callable[[], object]] = {
-            f"Environment of {location.name}": partial(locations.install, location)
-            for location in self.repository.code_locations
-        }
-        tasks["S3 server"] = partial(binaries.find_s3_server, self.repository.versions)
-        plan = self._plan(ports, self.state)
-        with ThreadPoolExecutor(len(tasks)) as pool:
-            waiting = [pool.submit(self._in_step, title, task) for title, task in tasks.items()]
-            for future in waiting:
+        places = self.repository.code_locations
+        with ThreadPoolExecutor(len(places)) as pool:
+            for future in [pool.submit(self._install, location) for location in places]:
                 future.result()
+        plan = self._plan(ports, self.state)
         if not running:
             s3.make_buckets(self.state)
             instance.write_settings(plan)
@@ -182,17 +181,28 @@ class LocalPlatform:
         program = binaries.s3_server_path(self.repository.versions)
         return Plan(self.repository, state, ports, secrets, server, program)
 
-    def _start_servers(self, plan: Plan) -> None:
-        with self.steps.step("Postgres and the S3 server"):
-            for name in (POSTGRES, S3):
-                self.supervisor.start(name)
+    def _build_s3_server(self) -> None:
+        with self.steps.step("S3 server's program") as say:
+            binaries.find_s3_server(self.repository.versions, say)
+
+    def _install(self, location: CodeLocation) -> None:
+        with self.steps.step(f"Environment of {location.name}"):
+            locations.install(location)
+
+    def _start_postgres(self, plan: Plan) -> None:
+        with self.steps.step("Postgres"):
+            self.supervisor.start(POSTGRES)
             self._wait_for(POSTGRES, lambda: probes.postgres_serves(plan))
-            self._wait_for(S3, lambda: probes.s3_serves(plan))
             with postgres.connect(plan.postgres, plan.secrets) as connection:
                 postgres.ensure_role(connection, postgres.DAGSTER, plan.secrets.dagster_password)
                 postgres.ensure_database(connection, postgres.DAGSTER, postgres.DAGSTER)
                 for location in self.repository.code_locations:
                     locations.ensure_database(location, plan, connection)
+
+    def _start_s3(self, plan: Plan) -> None:
+        with self.steps.step("S3 server"):
+            self.supervisor.start(S3)
+            self._wait_for(S3, lambda: probes.s3_serves(plan))
 
     def _start_dagster(self, plan: Plan, options: Options, *, migrate: bool) -> None:
         for location in self.repository.code_locations:
@@ -274,10 +284,6 @@ class LocalPlatform:
                     f"The whole log is {self.state.logs / (name + '.log')}.",
                 )
             time.sleep(0.05)
-
-    def _in_step(self, title: str, task: Callable[[], object]) -> None:
-        with self.steps.step(title):
-            task()
 
 
 def _dagster_version() -> str:
