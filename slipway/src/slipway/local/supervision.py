@@ -148,8 +148,7 @@ class Supervisor:
         """Return the processes of this state folder that supervisord did not start itself: runs and their steps."""
         pid = int(self._proxy().supervisor.getPID())  # type: ignore[arg-type]
         kept = {pid, *(process.pid for process in self.processes())}
-        # A backend of Postgres is a child of the server and ends with it.
-        return [at for at in leftovers(self.state) if at.pid not in kept and at.name() != _POSTGRES]
+        return [at for at in leftovers(self.state) if at.pid not in kept and not _ends_with_its_parent(at)]
 
     def shut_down(self) -> None:
         """Stop every process, last started first, then supervisord itself."""
@@ -229,6 +228,14 @@ def leftovers(state: StateFolder) -> list[psutil.Process]:
         except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
     return found
+
+
+def _ends_with_its_parent(process: psutil.Process) -> bool:
+    """Whether it is a backend of Postgres or Python's resource tracker, which ignores every polite signal."""
+    try:
+        return process.name() == _POSTGRES or any("resource_tracker" in word for word in process.cmdline())
+    except psutil.NoSuchProcess:
+        return True
 
 
 def stop_processes(processes: Sequence[psutil.Process], ask: signal.Signals = signal.SIGTERM) -> int:
