@@ -54,6 +54,24 @@ def make_tables(source: Database, orders: str = "orders") -> None:
     )
 
 
+def test_the_bytes_do_not_depend_on_where_the_rows_lie(new_database, tmp_path: Path) -> None:
+    rows = [
+        f"({number}, {10 - number % 3}, 1, '2026-01-02T10:00Z', '2026-01-02T1{number % 4}:30Z', 'shipped', 'EUR', '1')"
+        for number in range(1, 9)
+    ]
+    digests = []
+    for name, order in (("forwards", rows), ("backwards", rows[::-1])):
+        source = new_database(name)
+        make_tables(source)
+        source.run(f"INSERT INTO orders VALUES {', '.join(order)}")
+        pipeline = Pipeline(source, tmp_path / name)
+        pipeline.run_day("2026-01-02")
+        digests.append(pipeline.digests())
+    assert digests[0] == digests[1]
+    received = [(row[4], row[0]) for row in pipeline.rows("bronze_orders", "2026-01-02")]
+    assert received == sorted(received)
+
+
 def test_an_empty_source_stops_the_run_before_anything_is_made_of_it(new_database, tmp_path: Path) -> None:
     source = new_database("nothing")
     make_tables(source)
