@@ -1,6 +1,8 @@
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 
@@ -18,3 +20,17 @@ def screenshots(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         return tmp_path
     IMAGES.mkdir(parents=True, exist_ok=True)
     return IMAGES
+
+
+class ByPlatform(LoadScopeScheduling):
+    """Gives a worker a file at a time, but the files that share the session's platform to one worker together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        own = ("test_faults.py", "test_disk_full.py")
+        return "platform" if "tests/local/" in file and not file.endswith(own) else file
+
+
+# xdist's own groups (--dist loadgroup) put a suffix on node ids, which pytest 9.2 no longer sees.
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return ByPlatform(config, log)

@@ -26,10 +26,7 @@ FLAGS = [
 ASSETS = ["raw_orders", "cleaned_orders", "daily_revenue", "daily_orders", "daily_revenue_partitioned"]
 ASSETS += ["bronze_orders", "silver_orders"]
 
-pytestmark = [
-    pytest.mark.xdist_group("platform"),
-    pytest.mark.skipif(not CHROMIUM, reason="no chromium on PATH (Debian: apt install chromium)"),
-]
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium on PATH (Debian: apt install chromium)")
 
 
 @pytest.fixture(scope="module")

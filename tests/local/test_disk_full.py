@@ -16,10 +16,7 @@ from support.checkout import PROBE, copy_checkout
 from support.platform import Platform
 from support.probe import EXPECTED, Probe
 
-pytestmark = [
-    pytest.mark.xdist_group("faults"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root"),
-]
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
 
 
 @contextmanager

@@ -16,7 +16,6 @@ from support.checkout import PROBE, copy_checkout
 from support.platform import Platform
 from support.probe import EXPECTED, Probe
 
-pytestmark = pytest.mark.xdist_group("faults")
 BROKEN = 'raise RuntimeError("the supplier renamed a column")\n'
 MENDED = "import dagster as dg\n\ndefs = dg.Definitions()\n"
 

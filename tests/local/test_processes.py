@@ -12,8 +12,6 @@ from obstore.store import S3Store
 from slipway.local.state import StateFolder
 from support.platform import Platform
 
-# One platform serves these files: they share a worker.
-pytestmark = pytest.mark.xdist_group("platform")
 PROCESSES = ["postgres", "s3", "orders", "webserver", "daemon"]
 
 

@@ -283,7 +283,7 @@ class LocalPlatform:
                     f"{name} does not come up. The end of its log:\n{indented(self.supervisor.log_tail(name))}",
                     f"The whole log is {self.state.logs / (name + '.log')}.",
                 )
-            time.sleep(0.05)
+            time.sleep(0.1)
 
 
 def _dagster_version() -> str:
