@@ -3,8 +3,9 @@ include versions.env
 .DEFAULT_GOAL := help
 UV := tools/uv
 # What the platform itself needs, and what developing it needs. --inexact: one never removes the other's.
-INSTALL := $(UV) sync --frozen --inexact --quiet --no-default-groups
-INSTALL_DEV := $(UV) sync --frozen --inexact --quiet
+ANNOUNCE = [ -d .venv ] || echo "Installing the environment, once"
+INSTALL = $(ANNOUNCE); $(UV) sync --frozen --inexact --quiet --no-default-groups
+INSTALL_DEV = $(ANNOUNCE); $(UV) sync --frozen --inexact --quiet
 SLIPWAY := $(UV) run --no-sync slipway
 
 ##@ The platform on this machine

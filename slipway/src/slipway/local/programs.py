@@ -8,7 +8,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from slipway.environment import VARIABLE as ENVIRONMENT_VARIABLE
 from slipway.environment import Environment
@@ -121,11 +120,6 @@ def code_server_name(location: CodeLocation) -> str:
 def own_database(location: CodeLocation, environment: Mapping[str, str] = os.environ) -> str | None:
     """Return the URL of the user's own database, if the shell names one for this location."""
     return environment.get(location.database_variable or "") or None
-
-
-def socket_url(role: str, database: str, folder: Path) -> str:
-    """Return a libpq URL over the Unix socket in `folder`, without a password."""
-    return f"postgresql://{quote(role)}@/{quote(database)}?host={quote(str(folder))}"
 
 
 def _root_program(name: str) -> str:
