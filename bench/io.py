@@ -96,6 +96,11 @@ def _hex(random: Any, rows: int) -> list[str]:
 def make_manager(name: str) -> Any:
     """Return one of the two IO managers, with its defaults."""
     if name == "parquet":
+        # What dagster_aws imports at once, slipway.storage imports when it is used: not in the figures either.
+        import obstore.store  # noqa: F401
+        import pyarrow.pandas_compat
+        import pyarrow.parquet  # noqa: F401
+
         from slipway.storage import ParquetIOManager
 
         return ParquetIOManager(base_url=f"s3://{BUCKET}/parquet")
@@ -242,6 +247,7 @@ def report(results: Results, sizes: dict[str, int], rows: int, rounds: int) -> N
     for operation in OPERATIONS:
         line(operation, "s", lambda name, op=operation: median(name, op, "seconds"))
     line("round trip", "s", lambda name: median(name, "write", "seconds") + median(name, "read", "seconds"))
+    line("one column, CPU", "s", lambda name: median(name, "one column", "cpu"))
     line("round trip, CPU", "s", lambda name: median(name, "write", "cpu") + median(name, "read", "cpu"))
     for operation in ("write", "read"):
         line(f"peak memory, {operation}", "MiB", lambda name, op=operation: median(name, op, "peak") / MEBI)

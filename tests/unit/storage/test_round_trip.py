@@ -17,7 +17,7 @@ def store_and_load(storage: Any, value: Any, annotation: Any, columns: list[str]
     key = dg.AssetKey("source")
     storage.manager.handle_output(dg.build_output_context(asset_key=key), value)
     kind = dg.DagsterType(lambda _, __: True, "Wanted", typing_type=annotation)
-    metadata = {"columns": columns} if columns else {}
+    metadata = {} if columns is None else {"columns": columns}
     context = dg.build_input_context(asset_key=key, dagster_type=kind, definition_metadata=metadata)
     loaded = storage.manager.load_input(context)
     return loaded.read_all() if isinstance(loaded, pa.RecordBatchReader) else loaded
@@ -161,6 +161,11 @@ def test_an_empty_frame_keeps_its_columns_and_types(storage, value) -> None:
     pd.testing.assert_frame_equal(
         loaded, value.reset_index(drop=True), check_column_type=False, check_index_type=False
     )
+
+
+def test_no_column_at_all_can_be_asked_for(on_disk) -> None:
+    loaded = store_and_load(on_disk, pa.table({"a": [1, 2]}), pa.Table, columns=[])
+    assert loaded.schema.names == []
 
 
 def test_empty_tables_and_readers(storage) -> None:

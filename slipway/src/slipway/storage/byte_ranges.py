@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 REQUEST_BYTES = 8 * 1024 * 1024
 """About how much one request asks for, and how large a gap is read over rather than asked around."""
 GAP_BYTES = 256 * 1024
-REQUESTS_IN_FLIGHT = 4
+REQUESTS_IN_FLIGHT = 8
 
 Range = tuple[int, int]
 """Start and end, the end exclusive."""

@@ -139,7 +139,7 @@ def _present(session: Session, request: Request, load_one: Callable[[Place], Any
         except MissingObjectError as error:
             return error
 
-    found = in_parallel(attempt, request.places, min(session.concurrency, len(request.places)) or 1)
+    found = in_parallel(attempt, request.places, session.concurrency)
     missing = [each for each in found if isinstance(each, MissingObjectError)]
     if missing and not request.skip_missing:
         raise missing[0] if len(missing) == 1 else _all_missing(missing, len(request.places))

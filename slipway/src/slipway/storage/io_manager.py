@@ -62,7 +62,7 @@ class ParquetIOManager(dg.ConfigurableIOManager):
     base_url: str = Field(
         description="s3://bucket, s3://bucket/prefix or file:///folder; assets are below it"
     )
-    row_group_rows: int = Field(default=131_072, gt=0, description="Rows of a row group, at most")
+    row_group_rows: int = Field(default=262_144, gt=0, description="Rows of a row group, at most")
     row_group_megabytes: int = Field(
         default=64, gt=0, description="Size of a row group in memory, about, in MiB"
     )

@@ -106,22 +106,23 @@ class ParquetObject:
                 table = self._decoded(reader, index, columns)
                 yield table.select(schema.names).replace_schema_metadata(schema.metadata)
             file.segments = Segments([])
-            pa.default_memory_pool().release_unused()
 
     def _fetched(self, columns: list[str] | None) -> Iterator[tuple[list[int], Segments]]:
         """Yield row groups, as many as READ_AHEAD_BYTES hold, with their bytes; the next are on their way."""
         batches: list[tuple[list[int], list[Range]]] = []
-        size = READ_AHEAD_BYTES
+        size = 0
         for index in range(self._footer.num_row_groups):
             ranges = self._ranges(index, columns)
             length = sum(end - start for start, end in ranges)
-            if size + length > READ_AHEAD_BYTES:
+            if not batches or size + length > READ_AHEAD_BYTES:
                 batches.append(([], []))
                 size = 0
             batches[-1][0].append(index)
             batches[-1][1].extend(ranges)
             size += length
-        if not batches:
+        if len(batches) <= 1:
+            for groups, ranges in batches:
+                yield groups, self._version.fetch(ranges)
             return
         with ThreadPoolExecutor(1) as ahead:
             coming = ahead.submit(self._version.fetch, batches[0][1])

@@ -33,8 +33,11 @@ def in_parallel(function: Callable[[Item], Result], items: Iterable[Item], worke
 
     The first error is raised as soon as what is under way has ended; nothing more is started.
     """
-    with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(function, item) for item in items]
+    waiting = list(items)
+    if workers <= 1 or len(waiting) <= 1:
+        return [function(item) for item in waiting]
+    with ThreadPoolExecutor(min(workers, len(waiting))) as pool:
+        futures = [pool.submit(function, item) for item in waiting]
         try:
             return [future.result() for future in futures]
         except BaseException:
