@@ -274,7 +274,8 @@ def test_a_writer_that_is_killed_leaves_the_old_object(storage) -> None:
         "context = dg.build_output_context(asset_key=dg.AssetKey('source'))\n"
         "ParquetIOManager(base_url=sys.argv[1]).handle_output(context, reader)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script, storage.manager.base_url], check=False)
+    command = [sys.executable, "-c", script, storage.manager.base_url]
+    done = subprocess.run(command, check=False, timeout=120)
     assert done.returncode == -9
     assert len(read(storage)) == 3
 
@@ -395,6 +396,8 @@ def test_memory_beyond_the_frame_is_bounded(on_s3, kind) -> None:
     if kind is pa.RecordBatchReader:
         write(on_s3, pd.DataFrame(np.random.default_rng(0).random((3_200_000, 10))))
     command = [sys.executable, "-c", script, on_s3.manager.base_url, kind.__name__]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=dict(os.environ))
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, env=dict(os.environ), timeout=120
+    )
     assert int(done.stdout) < 180
     assert Path(on_s3.folder / "source.parquet").stat().st_size > 200_000_000
