@@ -9,6 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from slipway.storage.frames import to_pandas
+
 ROWS = 12
 
 
@@ -116,6 +118,12 @@ def test_a_loaded_frame_can_be_changed(on_disk, row_group_rows) -> None:
     loaded.loc[0, "naive"] = pd.Timestamp("2030-01-01")
     loaded.loc[0, "str"] = "new"
     assert (loaded.loc[0, "int"], loaded.loc[0, "str"]) == (9, "new")
+
+
+def test_a_frame_made_of_one_chunk_can_be_changed() -> None:
+    frame = to_pandas(pa.table({"a": pa.array([1, 2]), "b": pa.array([1.5, 2.5])}))
+    frame.loc[0, "a"], frame.loc[0, "b"] = 9, 9.5
+    assert frame.to_numpy().tolist() == [[9, 9.5], [2, 2.5]]
 
 
 @pytest.mark.parametrize(
