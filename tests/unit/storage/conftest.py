@@ -133,10 +133,3 @@ def storage(request: pytest.FixtureRequest) -> Storage:
 def partition_range(first: str, last: str) -> dict[str, str]:
     """Return the tags of a run over several partitions, as a single-run backfill sets them."""
     return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
-
-
-def failure(result: dg.ExecuteInProcessResult, step: str) -> dg.Failure:
-    """Return what a step of a failed run failed with."""
-    data = result.failure_data_for_node(step)
-    assert data is not None
-    return data

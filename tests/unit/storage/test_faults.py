@@ -1,17 +1,13 @@
-"""What goes wrong on real servers and disks: the error, and what is left behind."""
+"""What goes wrong on real servers and disks, and how it is said."""
 
-import os
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
-import numpy as np
-import obstore
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,10 +16,7 @@ import pytest
 from slipway.storage import ParquetIOManager, errors
 
 from .conftest import Storage
-
-FRAME = pd.DataFrame({"a": [1, 2, 3], "s": ["x", "y", "z"]})
-BIG_ROWS = 3_000_000
-"""Of random doubles: 24 MB that do not compress, three parts of an upload."""
+from .exchange import FRAME, big_table, read, write
 
 
 @dg.asset
@@ -33,24 +26,6 @@ def source() -> pd.DataFrame:
 
 @dg.asset
 def sink(source: pd.DataFrame) -> None: ...
-
-
-def big_table(seed: int = 0) -> pa.Table:
-    return pa.table({"a": np.random.default_rng(seed).random(BIG_ROWS)})
-
-
-def write(storage: Storage, value: Any, name: str = "source") -> None:
-    context = dg.build_output_context(asset_key=dg.AssetKey(name))
-    storage.manager.handle_output(context, value)
-
-
-def read(storage: Storage, kind: type = pd.DataFrame, **metadata: Any) -> Any:
-    context = dg.build_input_context(
-        asset_key=dg.AssetKey("source"),
-        dagster_type=dg.PythonObjectDagsterType(kind),
-        definition_metadata=metadata,
-    )
-    return storage.manager.load_input(context)
 
 
 def load_error(storage: Storage, expected: type[errors.StorageError]) -> str:
@@ -209,158 +184,6 @@ def test_a_server_that_comes_back_in_time_is_not_noticed(s3, on_s3) -> None:
     assert len(read(patient)) == 3
 
 
-def stream(tables: int, after: Any) -> pa.RecordBatchReader:
-    """Return a reader of `tables` x 8 MB that calls `after` when half has been read."""
-    first = big_table().slice(0, BIG_ROWS // 3)
-
-    def batches() -> Any:
-        for number in range(tables):
-            if number == tables // 2:
-                after()
-            yield from first.to_batches()
-
-    return pa.RecordBatchReader.from_batches(first.schema, batches())
-
-
-def test_a_server_killed_during_a_write_leaves_the_old_object(s3, on_s3) -> None:
-    write(on_s3, FRAME)
-    with pytest.raises(errors.ServerUnreachableError):
-        write(on_s3, stream(10, s3.kill))
-    s3.start()
-    assert len(read(on_s3)) == 3
-    write(on_s3, stream(2, lambda: None))
-    assert len(read(on_s3)) == 2 * (BIG_ROWS // 3)
-
-
-def test_a_server_restarted_during_a_write_is_not_noticed(s3, on_s3) -> None:
-    def restart() -> None:
-        s3.kill()
-        threading.Timer(1.0, s3.start).start()
-
-    patient = on_s3.with_settings(retry_seconds=30.0)
-    write(patient, stream(10, restart))
-    assert len(read(patient, columns=["a"])) == 10 * (BIG_ROWS // 3)
-
-
-class SourceError(FileNotFoundError):
-    """What an asset's own generator may fail with; it must not be taken for the store's."""
-
-
-@pytest.mark.parametrize("tables", [2, 10])
-def test_a_stream_that_fails_leaves_the_old_object_and_nothing_else(storage, tables) -> None:
-    def fail() -> None:
-        raise SourceError("the source is gone")
-
-    write(storage, FRAME)
-    before = storage.keys()
-    with pytest.raises(SourceError, match="the source is gone"):
-        write(storage, stream(tables, fail))
-    left = {str(path) for path in storage.folder.rglob("*") if path.is_file()}
-    assert left == {str(storage.folder / key) for key in before}
-    assert len(read(storage)) == 3
-
-
-def test_a_writer_that_is_killed_leaves_the_old_object(storage) -> None:
-    write(storage, FRAME)
-    script = (
-        "import dagster as dg, numpy as np, os, pyarrow as pa, signal, sys\n"
-        "from slipway.storage import ParquetIOManager\n"
-        "batch = pa.record_batch({'a': np.random.default_rng(0).random(1_000_000)})\n"
-        "def batches():\n"
-        "    for number in range(9):\n"
-        "        if number == 6: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "        yield batch\n"
-        "reader = pa.RecordBatchReader.from_batches(batch.schema, batches())\n"
-        "context = dg.build_output_context(asset_key=dg.AssetKey('source'))\n"
-        "ParquetIOManager(base_url=sys.argv[1]).handle_output(context, reader)\n"
-    )
-    command = [sys.executable, "-c", script, storage.manager.base_url]
-    done = subprocess.run(command, check=False, timeout=120)
-    assert done.returncode == -9
-    assert len(read(storage)) == 3
-
-
-def test_readers_during_rewrites_see_one_version_or_the_other(storage) -> None:
-    storage = storage.with_settings(row_group_rows=100_000, retry_seconds=5.0)
-    versions = [
-        pa.table(
-            {
-                "v": np.full(600_000, value) + np.arange(600_000),
-                "w": np.random.default_rng(value).random(600_000),
-            }
-        )
-        for value in (0, 1)
-    ]
-    sums = {float(pa.compute.sum(table["w"]).as_py()) for table in versions}
-    write(storage, versions[0])
-    stop = threading.Event()
-
-    def rewrite() -> None:
-        number = 0
-        while not stop.is_set():
-            number += 1
-            write(storage, versions[number % 2])
-
-    writer = threading.Thread(target=rewrite)
-    writer.start()
-    seen = []
-    try:
-        deadline = time.monotonic() + 3
-        while time.monotonic() < deadline:
-            try:
-                seen.append(float(read(storage, pa.Table)["w"].to_numpy().sum()))
-            except errors.ObjectChangedError:  # three times in a row: said, rather than mixed
-                continue
-    finally:
-        stop.set()
-        writer.join()
-    assert len(seen) >= 3
-    assert all(any(abs(total - expected) < 1e-6 for expected in sums) for total in seen)
-
-
-def test_a_frame_whose_object_is_replaced_meanwhile_is_read_anew(storage, monkeypatch) -> None:
-    write(storage, big_table(0))
-    get = obstore.get
-
-    def followed_by_a_rewrite(*args: Any, **options: Any) -> Any:
-        answer = get(*args, **options)
-        monkeypatch.setattr(obstore, "get", get)
-        write(storage, big_table(1))
-        return answer
-
-    monkeypatch.setattr(obstore, "get", followed_by_a_rewrite)
-    assert read(storage, pa.Table).equals(big_table(1))
-
-
-def test_a_stream_whose_object_is_replaced_says_so(storage) -> None:
-    write(storage, stream(8, lambda: None))
-    reader = read(storage, pa.RecordBatchReader)
-    reader.read_next_batch()
-    write(storage, big_table(1))
-    with pytest.raises(errors.ObjectChangedError, match="replaced while it was being read") as raised:
-        reader.read_all()
-    assert raised.value.allow_retries is True
-
-
-def test_only_the_bytes_of_the_columns_asked_for_are_fetched(storage, monkeypatch) -> None:
-    fetched: list[int] = []
-    get = obstore.get
-
-    def counted(*args: Any, **options: Any) -> Any:
-        answer = get(*args, **options)
-        start, end = answer.range
-        fetched.append(end - start)
-        return answer
-
-    rows = 1_000_000
-    random = np.random.default_rng(0)
-    write(storage, pa.table({f"c{number}": random.random(rows) for number in range(10)}))
-    monkeypatch.setattr(obstore, "get", counted)
-    assert read(storage, columns=["c3"]).shape == (rows, 1)
-    size = (storage.folder / "source.parquet").stat().st_size
-    assert sum(fetched) < 0.12 * size
-
-
 @pytest.mark.parametrize("kind", ["s3", "file"])
 def test_a_full_disk_is_said_to_be_so_and_the_old_object_stays(s3, tmp_path, kind) -> None:
     bucket = s3.data / "tiny" if kind == "s3" else tmp_path / "tiny"
@@ -381,37 +204,3 @@ def test_a_full_disk_is_said_to_be_so_and_the_old_object_stays(s3, tmp_path, kin
     finally:
         subprocess.run(["umount", str(bucket)], check=True)
         bucket.rmdir()
-
-
-@pytest.mark.parametrize("kind", [pd.DataFrame, pa.RecordBatchReader])
-def test_memory_beyond_the_frame_is_bounded(on_s3, kind) -> None:
-    """Write 256 MB in a process of its own, and read them as a stream: neither may hold a copy."""
-    script = (
-        "import dagster as dg, numpy as np, pandas as pd, pyarrow as pa, sys\n"
-        "import pyarrow.parquet, obstore\n"
-        "from pathlib import Path\n"
-        "from slipway.storage import ParquetIOManager\n"
-        "def memory(name):\n"
-        "    return next(int(line.split()[1]) // 1024 for line in open('/proc/self/status') if line.startswith(name))\n"
-        "manager = ParquetIOManager(base_url=sys.argv[1])\n"
-        "if sys.argv[2] == 'DataFrame':\n"
-        "    frame = pd.DataFrame(np.random.default_rng(0).random((3_200_000, 10)))\n"
-        "    context = dg.build_output_context(asset_key=dg.AssetKey('source'))\n"
-        "    work = lambda: manager.handle_output(context, frame)\n"
-        "else:\n"
-        "    kind = dg.PythonObjectDagsterType(pa.RecordBatchReader)\n"
-        "    context = dg.build_input_context(asset_key=dg.AssetKey('source'), dagster_type=kind)\n"
-        "    work = lambda: sum(batch.num_rows for batch in manager.load_input(context))\n"
-        "before = memory('VmRSS')\n"
-        "Path('/proc/self/clear_refs').write_text('5')\n"
-        "work()\n"
-        "print(memory('VmHWM') - before)\n"
-    )
-    if kind is pa.RecordBatchReader:
-        write(on_s3, pd.DataFrame(np.random.default_rng(0).random((3_200_000, 10))))
-    command = [sys.executable, "-c", script, on_s3.manager.base_url, kind.__name__]
-    done = subprocess.run(
-        command, check=True, capture_output=True, text=True, env=dict(os.environ), timeout=120
-    )
-    assert int(done.stdout) < 180
-    assert Path(on_s3.folder / "source.parquet").stat().st_size > 200_000_000

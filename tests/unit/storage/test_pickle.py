@@ -69,15 +69,15 @@ def test_a_planted_pickle_is_never_loaded(storage, name, annotation, monkeypatch
     monkeypatch.setattr(pickle, "loads", loaded)
     monkeypatch.setattr(pickle, "load", loaded)
     kind = dg.DagsterType(lambda _, __: True, "Wanted", typing_type=annotation)
-    context = dg.build_input_context(asset_key=dg.AssetKey("source"), dagster_type=kind)
-    with pytest.raises(StorageError):
+    built = dg.build_input_context(asset_key=dg.AssetKey("source"), dagster_type=kind)
+    with built as context, pytest.raises(StorageError):
         storage.manager.load_input(context)
     assert "SLIPWAY_TEST_PLANTED" not in os.popen("env").read()
 
 
 def test_an_input_that_only_pickle_could_satisfy_is_refused(on_disk) -> None:
-    context = dg.build_input_context(
+    built = dg.build_input_context(
         asset_key=dg.AssetKey("source"), dagster_type=dg.PythonObjectDagsterType(Model)
     )
-    with pytest.raises(UnsupportedValueError, match="input_manager_key"):
+    with built as context, pytest.raises(UnsupportedValueError, match="input_manager_key"):
         on_disk.manager.load_input(context)

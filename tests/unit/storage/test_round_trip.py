@@ -20,9 +20,9 @@ def store_and_load(storage: Any, value: Any, annotation: Any, columns: list[str]
     storage.manager.handle_output(dg.build_output_context(asset_key=key), value)
     kind = dg.DagsterType(lambda _, __: True, "Wanted", typing_type=annotation)
     metadata = {} if columns is None else {"columns": columns}
-    context = dg.build_input_context(asset_key=key, dagster_type=kind, definition_metadata=metadata)
-    loaded = storage.manager.load_input(context)
-    return loaded.read_all() if isinstance(loaded, pa.RecordBatchReader) else loaded
+    with dg.build_input_context(asset_key=key, dagster_type=kind, definition_metadata=metadata) as context:
+        loaded = storage.manager.load_input(context)
+        return loaded.read_all() if isinstance(loaded, pa.RecordBatchReader) else loaded
 
 
 ARROW = {
