@@ -5,15 +5,18 @@ both have them.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from slipway.local.ports import HOST
 from slipway.local.programs import DAGSTER_URL_VARIABLE, Plan
 from slipway.local.state import write_private
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, DagsterRunStatus
 
 # Two runs keep two cores busy; more only make each other slower.
 MAX_CONCURRENT_RUNS = 2
@@ -79,26 +82,54 @@ def prepare_instance(plan: Plan, *, migrate: bool) -> int:
     Must be called while neither the daemon nor a run is going: every run that says it is going then
     is one that no process works on any more. The daemon retries them from where they failed.
     """
+    with _opened(plan) as instance:
+        from dagster import DagsterRunStatus  # noqa: PLC0415 - 0.7 CPU-seconds
+
+        if migrate:
+            instance.upgrade()
+        return _give_up(
+            instance, [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+        )
+
+
+def give_up_lost_runs(plan: Plan, at_work: Callable[[], bool]) -> int:
+    """Fail the started runs that lost their process while the platform runs; return how many there were.
+
+    A run whose process died while Postgres could take no event (a full disk) says for ever that it is
+    started, and keeps its place in the queue: this launcher has no health check. `at_work` tells whether any run
+    has a process; nothing is done while one has, for which run it works can't be seen.
+    """
+    with _opened(plan) as instance:
+        from dagster import DagsterRunStatus, RunsFilter  # noqa: PLC0415
+
+        started = [DagsterRunStatus.STARTED]
+        # Asked in this order: a run that was started before has a process now, has ended since, or is lost.
+        if not instance.get_runs(RunsFilter(statuses=started), limit=1) or at_work():
+            return 0
+        return _give_up(instance, started)
+
+
+def _give_up(instance: "DagsterInstance", statuses: "list[DagsterRunStatus]") -> int:
+    from dagster import DagsterRunStatus, RunsFilter  # noqa: PLC0415
+    from dagster._core.events import JobFailureData, RunFailureReason  # noqa: PLC0415
+
+    runs = instance.get_runs(RunsFilter(statuses=statuses))
+    for run in runs:
+        if run.status is DagsterRunStatus.CANCELING:
+            instance.report_run_canceled(run, "The local platform stopped before this run had ended.")
+        else:
+            reason = JobFailureData(error=None, failure_reason=RunFailureReason.UNEXPECTED_TERMINATION)
+            instance.report_run_failed(run, _INTERRUPTED, reason)
+    return len(runs)
+
+
+@contextmanager
+def _opened(plan: Plan) -> Iterator["DagsterInstance"]:
     with _environment(plan.instance_environment()):
-        from dagster import DagsterInstance, DagsterRunStatus, RunsFilter  # noqa: PLC0415 - 0.7 CPU-seconds
-        from dagster._core.events import JobFailureData, RunFailureReason  # noqa: PLC0415
+        from dagster import DagsterInstance  # noqa: PLC0415
 
         with DagsterInstance.from_config(str(plan.state.dagster_home)) as instance:
-            if migrate:
-                instance.upgrade()
-            going = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
-            runs = instance.get_runs(RunsFilter(statuses=going))
-            for run in runs:
-                if run.status is DagsterRunStatus.CANCELING:
-                    instance.report_run_canceled(run, "The local platform stopped before this run had ended.")
-                else:
-                    reason = JobFailureData(
-                        error=None,
-                        failure_reason=RunFailureReason.UNEXPECTED_TERMINATION,
-                        first_step_failure_event=None,
-                    )
-                    instance.report_run_failed(run, _INTERRUPTED, reason)
-            return len(runs)
+            yield instance
 
 
 @contextmanager

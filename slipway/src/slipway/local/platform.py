@@ -22,7 +22,7 @@ from slipway.local.progress import Steps
 from slipway.local.repository import CodeLocation, Repository
 from slipway.local.secrets import load_secrets
 from slipway.local.state import StateFolder
-from slipway.local.supervision import Supervisor, leftovers, stop_processes
+from slipway.local.supervision import Supervisor, clear_leftovers, leftovers, stop_processes
 
 READY_SECONDS = 60.0
 # How long supervisord may wait between two tries before a process counts as broken: its first waits are 1 to 3 s.
@@ -116,7 +116,7 @@ class LocalPlatform:
         with self.state.locked(), self.steps.shown():
             supervisor = self.supervisor
             if not supervisor.is_running():
-                return stop_processes(leftovers(self.state)) > 0
+                return clear_leftovers(self.state) > 0
             with self.steps.step("Stopping Dagster"):
                 # The daemon first, so that nothing new starts; a code server waits for its runs to end.
                 supervisor.stop(DAEMON)
@@ -152,7 +152,7 @@ class LocalPlatform:
     def _clear_way(self, ports: Ports) -> None:
         if leftovers(self.state):
             with self.steps.step("Clearing away what a crash left behind") as say:
-                say(f"{stop_processes(leftovers(self.state))} processes")
+                say(f"{clear_leftovers(self.state)} processes")
         check_free(ports.all(len(self.repository.code_locations)))
         free = shutil.disk_usage(self.state.path).free
         if free < NEEDED_BYTES:
@@ -213,6 +213,10 @@ class LocalPlatform:
                 if interrupted:
                     say(f"{interrupted} interrupted runs are handed to the daemon")
                 self.state.write_marker(dagster=_dagster_version())
+        elif not self.supervisor.runs():
+            with self.steps.step("Runs") as say:
+                lost = instance.give_up_lost_runs(plan, lambda: bool(self.supervisor.runs()))
+                say(f"{lost} lost their process and are handed to the daemon" if lost else "none is lost")
         for name in (WEBSERVER, DAEMON):
             self.supervisor.start(name)
         for location in self.repository.code_locations:

@@ -230,6 +230,14 @@ def leftovers(state: StateFolder) -> list[psutil.Process]:
     return found
 
 
+def clear_leftovers(state: StateFolder) -> int:
+    """Stop what a killed supervisord left behind, and what that starts meanwhile; return how many there were."""
+    stopped = 0
+    while found := leftovers(state):
+        stopped += stop_processes(found)
+    return stopped
+
+
 def _ends_with_its_parent(process: psutil.Process) -> bool:
     """Whether it is a backend of Postgres or Python's resource tracker, which ignores every polite signal."""
     try:
