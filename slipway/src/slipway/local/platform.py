@@ -10,7 +10,9 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from slipway.local import binaries, instance, locations, postgres, probes, s3
 from slipway.local.errors import LocalPlatformError, indented
@@ -217,6 +219,7 @@ class LocalPlatform:
             with self.steps.step("Runs") as say:
                 lost = instance.give_up_lost_runs(plan, lambda: bool(self.supervisor.runs()))
                 say(f"{lost} lost their process and are handed to the daemon" if lost else "none is lost")
+        self._await_code_servers(plan)
         for name in (WEBSERVER, DAEMON):
             self.supervisor.start(name)
         for location in self.repository.code_locations:
@@ -227,6 +230,14 @@ class LocalPlatform:
             web = GraphQL(plan.ports.webserver)
             self._wait_for(WEBSERVER, web.answers)
             self._wait_for(DAEMON, lambda: self.supervisor.process(DAEMON).running)
+
+    def _await_code_servers(self, plan: Plan) -> None:
+        """Wait until the code servers listen: a daemon that finds one missing drops the retries of its runs."""
+        for index, location in enumerate(self.repository.code_locations):
+            port = plan.ports.code_server(index)
+            # One that does not come up must not hold back the others; `_check_locations` reports it.
+            with suppress(LocalPlatformError):
+                self._wait_for(code_server_name(location), partial(probes.listens, port))
 
     def _check_locations(self, plan: Plan, web: GraphQL) -> None:
         """Wait until every code location is served; restart those whose import failed before, once."""
