@@ -5,7 +5,6 @@ assets (`slipway.storage`), and what is in the files.
 """
 
 import datetime as dt
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 # As S3 servers differ in the HTTP status: versitygw answers an unknown access key with 404.
-_CODE = re.compile(r"<Code>(\w+)</Code>")
-_DENIED_CODES = re.compile(r"Denied|Signature|AccessKey|Token|Credential|UserNotFound|RequestTimeTooSkewed")
 
 
 class LandingError(dg.Failure):
@@ -139,14 +136,16 @@ class LandingBucket(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def _explained(self, place: str, error: Exception) -> LandingError:
         text = str(error).split("\n\nDebug source", 1)[0]
-        found = _CODE.search(text)
+        from slipway.storage.faults import DENIED_CODES, ERROR_CODE  # noqa: PLC0415 - storage imports pyarrow
+
+        found = ERROR_CODE.search(text)
         code, kind = found.group(1) if found else "", type(error).__name__
         said = " ".join(text.split("<?xml", 1)[0].split()).rstrip(":")
         if code == "NoSuchBucket":
             return MissingObjectError(
                 f"{place}: the bucket does not exist; create it, or correct the URL", url=place
             )
-        if _DENIED_CODES.search(code) or kind in ("PermissionDeniedError", "UnauthenticatedError"):
+        if DENIED_CODES.search(code) or kind in ("PermissionDeniedError", "UnauthenticatedError"):
             advice = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's policy"
             return LandingError(f"{place}: access denied ({code or 'HTTP 403'}); {advice}", url=place)
         if isinstance(error, FileNotFoundError):

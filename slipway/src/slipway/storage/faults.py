@@ -23,8 +23,8 @@ from slipway.storage.keys import PARQUET, Place
 
 # The codes of https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html that mean "not you",
 # whatever the HTTP status: versitygw answers an unknown access key with 404 and a code of its own.
-_DENIED_CODES = re.compile(r"Denied|Signature|AccessKey|Token|Credential|UserNotFound|RequestTimeTooSkewed")
-_CODE = re.compile(r"<Code>(\w+)</Code>")
+DENIED_CODES = re.compile(r"Denied|Signature|AccessKey|Token|Credential|UserNotFound|RequestTimeTooSkewed")
+ERROR_CODE = re.compile(r"<Code>(\w+)</Code>")
 _NO_ANSWER = re.compile(
     r"error sending request|timed out|connection|HTTP error: request or response body", re.IGNORECASE
 )
@@ -49,7 +49,7 @@ def explained(place: Place, suffix: str) -> Iterator[None]:
 
 def _raise(place: Place, suffix: str, error: Exception) -> NoReturn:
     text = str(error).split("\n\nDebug source", 1)[0]
-    found = _CODE.search(text)
+    found = ERROR_CODE.search(text)
     code = found.group(1) if found else ""
     kind = type(error).__name__
     if code == "NoSuchBucket":
@@ -57,7 +57,7 @@ def _raise(place: Place, suffix: str, error: Exception) -> NoReturn:
             place, suffix, "the bucket does not exist", "Create it, or correct SLIPWAY_STORAGE_URL."
         ) from error
     denied = kind in ("PermissionDeniedError", "UnauthenticatedError") or "Permission denied" in text
-    if denied or _DENIED_CODES.search(code):
+    if denied or DENIED_CODES.search(code):
         _raise_denied(place, suffix, code, error)
     if isinstance(error, FileNotFoundError):
         raise missing(place, suffix) from error
