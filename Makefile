@@ -13,7 +13,7 @@ SLIPWAY := $(UV) run --no-sync slipway
 .PHONY: up
 up: ## Start everything and load the demo data; ORDERS=1000 for a smaller history
 	@$(INSTALL)
-	@$(SLIPWAY) up $(if $(ORDERS),--demo-args "--orders $(ORDERS)")
+	@$(SLIPWAY) up $(if $(ORDERS),--demo-args "orders: --orders $(ORDERS)")
 
 .PHONY: status
 status: ## Show every process and code location
@@ -53,6 +53,10 @@ lint: install ## Check style and types; writes nothing
 .PHONY: test
 test: install ## Everything that must hold before a change lands
 	@tools/test
+
+.PHONY: test-long
+test-long: install ## The long scenarios: backfills of a year, thousands of files, a fresh machine
+	@tools/test-long
 
 .PHONY: bench-io
 bench-io: install ## Measure the Parquet IO manager against Dagster's S3 pickle IO manager

@@ -26,7 +26,7 @@ def platform(state_path: Path) -> Iterator[Platform]:
     """A running platform with the demo data loaded and everything materialized."""
     running = Platform(StateFolder(state_path))
     try:
-        running.up("--demo-args", f"--orders {DEMO_ORDERS}")
+        running.up("--demo-args", f"orders: --orders {DEMO_ORDERS}")
         yield running
     finally:
         done = running.slipway("clean", "--yes")

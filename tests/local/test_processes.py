@@ -9,10 +9,15 @@ import psycopg
 import pytest
 from obstore.store import S3Store
 
+from slipway.local.programs import code_server_name
+from slipway.local.repository import read_repository
+from slipway.local.secrets import load_secrets
 from slipway.local.state import StateFolder
-from support.platform import Platform
+from support.platform import ROOT, Platform
 
-PROCESSES = ["postgres", "s3", "orders", "webserver", "daemon"]
+REPOSITORY = read_repository(ROOT)
+LOCATIONS = [location.name for location in REPOSITORY.code_locations]
+PROCESSES = ["postgres", "s3", *map(code_server_name, REPOSITORY.code_locations), "webserver", "daemon"]
 
 
 def test_status_shows_every_process_and_the_location_as_served(platform: Platform) -> None:
@@ -20,7 +25,8 @@ def test_status_shows_every_process_and_the_location_as_served(platform: Platfor
     assert done.returncode == 0, done.stdout
     for name in PROCESSES:
         assert re.search(rf"^\s*{name} +running", done.stdout, re.MULTILINE), done.stdout
-    assert "code location orders: served" in done.stdout
+    for name in LOCATIONS:
+        assert f"code location {name}: served" in done.stdout
     assert platform.web.url in done.stdout
 
 
@@ -28,7 +34,8 @@ def test_up_again_changes_nothing(platform: Platform) -> None:
     before = {process.name: process.pid for process in platform.supervisor.processes()}
     said = platform.up()
     assert {process.name: process.pid for process in platform.supervisor.processes()} == before
-    assert "Materializing orders: done before" in said
+    for location in REPOSITORY.code_locations:
+        assert not location.first_job or f"Materializing {location.name}: done before" in said
     assert "Demo data" not in said
 
 
@@ -36,7 +43,7 @@ def test_nothing_listens_beyond_the_loopback_interface(platform: Platform) -> No
     pids = {process.pid for process in platform.supervisor.processes()}
     listening = [at for at in psutil.net_connections("inet") if at.status == "LISTEN" and at.pid in pids]
     assert {at.laddr.ip.removeprefix("::ffff:") for at in listening} == {"127.0.0.1"}
-    assert {at.laddr.port for at in listening} == set(platform.ports.all(1).values())
+    assert {at.laddr.port for at in listening} == set(platform.ports.all(len(LOCATIONS)).values())
 
 
 def test_postgres_asks_for_a_password_on_both_ways_in(platform: Platform) -> None:
@@ -87,6 +94,9 @@ def test_no_secret_stands_in_a_log_or_on_a_command_line(platform: Platform) -> N
         if ":" in line
     ]
     assert len(secrets) == 6
+    held = load_secrets(platform.state)
+    for location in REPOSITORY.code_locations:
+        secrets += [held.of_owner(location.database or ""), held.of_reader(location.name)]
     texts = [file.read_text(errors="replace") for file in platform.state.logs.iterdir()]
     texts += [
         (platform.state.dagster_home / "dagster.yaml").read_text(),

@@ -42,11 +42,16 @@ def main() -> None:
 @app.command()
 def up(
     materialize: Annotated[bool, typer.Option(help="Run each code location's first job once.")] = True,
-    demo_args: Annotated[str, typer.Option(help="Arguments of the demo command, e.g. '--orders 1000'.")] = "",
+    demo_args: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Arguments of a location's demo command: 'orders: --orders 1000'. Can be repeated."
+        ),
+    ] = None,
 ) -> None:
     """Start the whole platform, from whatever state it is in, and load the demo data."""
     platform = _platform()
-    platform.up(Options(materialize=materialize, demo_arguments=tuple(shlex.split(demo_args))))
+    platform.up(Options(materialize, dict(_demo_arguments(platform, each) for each in demo_args or [])))
     report.print_summary(platform, console)
 
 
@@ -114,6 +119,15 @@ def execute(
     raise typer.Exit(
         subprocess.run([program, *command[1:]], cwd=at.path, env=environment, check=False).returncode
     )
+
+
+def _demo_arguments(platform: LocalPlatform, option: str) -> tuple[str, tuple[str, ...]]:
+    name, found, arguments = option.partition(":")
+    if not found:
+        raise LocalPlatformError(
+            f"--demo-args {option!r} names no code location.", "Write 'orders: --orders 1000'."
+        )
+    return platform.repository.code_location(name).name, tuple(shlex.split(arguments))
 
 
 def _platform() -> LocalPlatform:

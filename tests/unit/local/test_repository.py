@@ -31,10 +31,12 @@ def test_wishes_of_a_location_are_read(tmp_path: Path) -> None:
     file = tmp_path / "code_locations/shop/pyproject.toml"
     file.write_text(
         file.read_text() + '[tool.slipway.local]\ndatabase = "till"\ndatabase_variable = "TILL_URL"\n'
+        'owns_database = true\nfolders = { SHOP_FILES = "shop" }\n'
         'demo = ["python", "-m", "shop.demo"]\nfirst_job = "daily"\n'
     )
     shop = read_repository(tmp_path).code_location("shop")
     assert (shop.database, shop.database_variable, shop.first_job) == ("till", "TILL_URL", "daily")
+    assert (shop.owns_database, shop.folders) == (True, {"SHOP_FILES": "shop"})
     assert shop.demo == ("python", "-m", "shop.demo")
 
 

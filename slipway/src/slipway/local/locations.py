@@ -1,15 +1,16 @@
-"""What a code location needs of the machine before its code server starts: environment, database, demo data."""
+"""What a code location needs of the machine before its code server starts: environment, database, folders, demo data."""
 
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg
 
 from slipway.local import postgres
 from slipway.local.errors import LocalPlatformError, indented
-from slipway.local.programs import Plan, own_database
+from slipway.local.programs import Plan, has_own_input
 from slipway.local.progress import Say
 from slipway.local.repository import CodeLocation
 
@@ -35,27 +36,38 @@ def install(location: CodeLocation) -> None:
 
 
 def ensure_database(location: CodeLocation, plan: Plan, connection: psycopg.Connection) -> None:
-    """Give the location its database: the tables' owner is called like it, the location only reads."""
+    """Give the location its database: the tables' owner is called like it, the location reads unless it owns it."""
     if not location.database:
         return
-    postgres.ensure_role(connection, location.database, plan.secrets.owner_password)
-    postgres.ensure_role(connection, location.name, plan.secrets.reader_password)
-    postgres.ensure_database(connection, location.database, location.database)
-    postgres.ensure_reader(plan.postgres, plan.secrets, location.database, location.database, location.name)
+    database = location.database
+    postgres.ensure_role(connection, database, plan.secrets.of_owner(database))
+    postgres.ensure_database(connection, database, database)
+    if not location.owns_database:
+        postgres.ensure_role(connection, location.name, plan.secrets.of_reader(location.name))
+        postgres.ensure_reader(plan.postgres, plan.secrets, database, database, location.name)
+
+
+def make_folders(location: CodeLocation, plan: Plan) -> None:
+    """Create the folders that the location reads files from, unless they are the user's own."""
+    for folder in location.folders.values():
+        (plan.state.data / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def wants_demo(location: CodeLocation, plan: Plan) -> bool:
-    """Whether the location's database is still to be filled.
+    """Whether the location's database or folders are still to be filled.
 
-    The demo command works in one transaction, so that a table is there only when all of it is.
+    A demo command that fills a database works in one transaction: a table is there only when all of it is.
+    One that fills folders is noted in the state folder when it has succeeded.
     """
-    if not location.demo or not location.database or own_database(location):
+    if not location.demo or has_own_input(location):
         return False
+    if location.folders or not location.database:
+        return location.name not in plan.state.read_marker().get("demos", [])
     with postgres.connect(plan.postgres, plan.secrets, location.database) as connection:
         return not connection.execute("SELECT 1 FROM pg_tables WHERE schemaname = 'public'").fetchone()
 
 
-def load_demo(location: CodeLocation, plan: Plan, arguments: tuple[str, ...], say: Say) -> None:
+def load_demo(location: CodeLocation, plan: Plan, arguments: Sequence[str], say: Say) -> None:
     """Run the location's demo command, with `arguments` appended, and pass on what it says.
 
     Raises:
@@ -81,6 +93,7 @@ def load_demo(location: CodeLocation, plan: Plan, arguments: tuple[str, ...], sa
             f"The demo data of {location.name} could not be loaded:\n{indented(_end(errors))}",
             "Nothing of it was kept; run `make up` again.",
         )
+    plan.state.write_marker(demos=sorted({*plan.state.read_marker().get("demos", []), location.name}))
 
 
 def _end(file: Path) -> str:

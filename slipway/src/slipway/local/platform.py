@@ -8,10 +8,10 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from slipway.local import binaries, instance, locations, postgres, probes, s3
@@ -39,11 +39,11 @@ class Options:
 
     Attributes:
         materialize: run each code location's first job if it has never succeeded.
-        demo_arguments: appended to the demo command, for example `--orders 1000`.
+        demo_arguments: by code location, appended to its demo command, for example `--orders 1000`.
     """
 
     materialize: bool = True
-    demo_arguments: tuple[str, ...] = ()
+    demo_arguments: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -172,6 +172,8 @@ class LocalPlatform:
         plan = self._plan(ports, self.state)
         if not running:
             s3.make_buckets(self.state)
+            for location in places:
+                locations.make_folders(location, plan)
             instance.write_settings(plan)
             self.supervisor.launch(plan.programs())
             self.state.write_marker(port=ports.base, slipway=importlib.metadata.version("slipway"))
@@ -225,7 +227,7 @@ class LocalPlatform:
         for location in self.repository.code_locations:
             if locations.wants_demo(location, plan):
                 with self.steps.step(f"Demo data of {location.name}") as say:
-                    locations.load_demo(location, plan, options.demo_arguments, say)
+                    locations.load_demo(location, plan, options.demo_arguments.get(location.name, ()), say)
         with self.steps.step("Webserver and daemon"):
             web = GraphQL(plan.ports.webserver)
             self._wait_for(WEBSERVER, web.answers)

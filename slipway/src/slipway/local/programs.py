@@ -81,15 +81,30 @@ class Plan:
             "DAGSTER_EVENT_BATCH_SIZE": _EVENT_BATCH,
         }
         if location.database and location.database_variable:
-            environment[location.database_variable] = own_database(location) or self.postgres.url(
-                location.name, self.secrets.reader_password, location.database
-            )
-        return environment
+            environment[location.database_variable] = own_input(
+                location.database_variable
+            ) or self._database_url(location, location.database)
+        return environment | self.folders(location)
+
+    def folders(self, location: CodeLocation) -> dict[str, str]:
+        """Return the folders of `location` by their variables; one that the shell names goes first."""
+        return {
+            variable: own_input(variable) or str(self.state.data / folder)
+            for variable, folder in location.folders.items()
+        }
 
     def demo_environment(self, location: CodeLocation) -> dict[str, str]:
-        """Return what the demo command of `location` gets: its database, as the owner of the tables."""
-        database = location.database or ""
-        return {DEMO_URL_VARIABLE: self.postgres.url(database, self.secrets.owner_password, database)}
+        """Return what the demo command of `location` gets: its folders, and its database as the tables' owner."""
+        if not location.database:
+            return self.folders(location)
+        database = location.database
+        url = self.postgres.url(database, self.secrets.of_owner(database), database)
+        return {**self.folders(location), DEMO_URL_VARIABLE: url}
+
+    def _database_url(self, location: CodeLocation, database: str) -> str:
+        if location.owns_database:
+            return self.postgres.url(database, self.secrets.of_owner(database), database)
+        return self.postgres.url(location.name, self.secrets.of_reader(location.name), database)
 
     def _code_server(self, location: CodeLocation, index: int) -> Program:
         command = [str(location.executable("dagster")), "api", "grpc", "--module-name", location.module]
@@ -117,9 +132,15 @@ def code_server_name(location: CodeLocation) -> str:
     return location.name.replace("_", "-")
 
 
-def own_database(location: CodeLocation, environment: Mapping[str, str] = os.environ) -> str | None:
-    """Return the URL of the user's own database, if the shell names one for this location."""
-    return environment.get(location.database_variable or "") or None
+def own_input(variable: str, environment: Mapping[str, str] = os.environ) -> str | None:
+    """Return the user's own database or folder, if the shell names one in `variable`."""
+    return environment.get(variable) or None
+
+
+def has_own_input(location: CodeLocation) -> bool:
+    """Whether the shell names a database or a folder of the user's own for this location."""
+    variables = [location.database_variable or "", *location.folders]
+    return any(own_input(variable) for variable in variables)
 
 
 def _root_program(name: str) -> str:

@@ -4,7 +4,8 @@ Reads `dg.toml`, `versions.env` and each code location's `pyproject.toml`; write
 """
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ class CodeLocation:
         module: the module that holds `defs`.
         database: a database that the local Postgres keeps for it, if any.
         database_variable: the environment variable that carries that database's URL.
-        demo: the command that fills the empty database, run in the location's environment.
+        owns_database: whether the location writes to the database; otherwise it may only read.
+        folders: environment variables that carry a folder each, and the folder below the state folder's `data`.
+        demo: the command that fills the empty database or folders, run in the location's environment.
         first_job: the job that `make up` runs once when nothing has been materialized yet.
     """
 
@@ -30,6 +33,8 @@ class CodeLocation:
     module: str
     database: str | None = None
     database_variable: str | None = None
+    owns_database: bool = False
+    folders: Mapping[str, str] = field(default_factory=dict)
     demo: tuple[str, ...] = ()
     first_job: str | None = None
 
@@ -113,6 +118,8 @@ def _read_location(path: Path) -> CodeLocation:
         module=f"{module}.definitions",
         database=wishes.get("database"),
         database_variable=wishes.get("database_variable"),
+        owns_database=wishes.get("owns_database", False),
+        folders=wishes.get("folders", {}),
         demo=tuple(wishes.get("demo", ())),
         first_job=wishes.get("first_job"),
     )

@@ -1,5 +1,7 @@
 """Secrets of the local platform: generated once, kept in one file that only its owner can read."""
 
+import hashlib
+import hmac
 import json
 import secrets
 from dataclasses import asdict, dataclass, fields
@@ -10,7 +12,12 @@ from slipway.local.state import StateFolder, write_private
 
 @dataclass(frozen=True)
 class Secrets:
-    """What the local servers are opened with; every value is URL-safe."""
+    """What the local servers are opened with; every value is URL-safe.
+
+    Attributes:
+        owner_password: the key that the passwords of databases' owners are made with.
+        reader_password: the key that the passwords of databases' readers are made with.
+    """
 
     postgres_password: str
     dagster_password: str
@@ -18,6 +25,14 @@ class Secrets:
     reader_password: str
     s3_access_key: str
     s3_secret_key: str
+
+    def of_owner(self, role: str) -> str:
+        """Return the password of a role that owns a database; every role has another one."""
+        return _derived(self.owner_password, role)
+
+    def of_reader(self, role: str) -> str:
+        """Return the password of a role that reads a database; every role has another one."""
+        return _derived(self.reader_password, role)
 
 
 def load_secrets(state: StateFolder) -> Secrets:
@@ -42,3 +57,7 @@ def load_secrets(state: StateFolder) -> Secrets:
     made = Secrets(**{field.name: secrets.token_urlsafe(24) for field in fields(Secrets)})
     write_private(file, json.dumps(asdict(made), indent=2) + "\n")
     return made
+
+
+def _derived(key: str, role: str) -> str:
+    return hmac.new(key.encode(), role.encode(), hashlib.sha256).hexdigest()

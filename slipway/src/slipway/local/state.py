@@ -54,6 +54,11 @@ class StateFolder:
         return self.path / "s3"
 
     @property
+    def data(self) -> Path:
+        """Folders that code locations read files from, see `CodeLocation.folders`."""
+        return self.path / "data"
+
+    @property
     def compute_logs(self) -> Path:
         """What runs wrote to stdout and stderr, shown in the UI."""
         return self.path / "compute_logs"
@@ -76,6 +81,7 @@ class StateFolder:
             self.dagster_home,
             self.s3,
             self.compute_logs,
+            self.data,
             self.sockets,
         ):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
