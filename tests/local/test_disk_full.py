@@ -16,7 +16,10 @@ from support.checkout import PROBE, copy_checkout
 from support.platform import Platform
 from support.probe import EXPECTED, Probe
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root"),
+]
 
 
 @contextmanager
