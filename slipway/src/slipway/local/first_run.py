@@ -1,19 +1,41 @@
-"""The first materialization: one real run of a code location's first job, over all of its partitions.
+"""The first materialization: one real run of each code location's first job, over all of its partitions.
 
 Goes the way of every run: queued over GraphQL, dequeued and launched by the daemon.
 """
 
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from slipway.local.errors import LocalPlatformError
 from slipway.local.graphql import RANGE_END_TAG, RANGE_START_TAG, GraphQL
-from slipway.local.progress import Say
+from slipway.local.progress import Say, Steps
 from slipway.local.repository import CodeLocation
 
 FIRST_RUN_TAG = "slipway/first_run"
 # Asked again after every interval; a run that hangs is given up, not the platform under it.
 POLL_SECONDS = 0.5
 LONGEST_SECONDS = 1800.0
+
+
+def materialize_all(web: GraphQL, locations: Sequence[CodeLocation], steps: Steps) -> None:
+    """Run every location's first job unless it has succeeded before.
+
+    All are queued at once: the queue decides how many go, and a location that fails holds back no other.
+
+    Raises:
+        LocalPlatformError: a run failed or did not end; that of the first such location, after all have ended.
+    """
+
+    def materialize(location: CodeLocation) -> None:
+        with steps.step(f"Materializing {location.name}") as say:
+            if not materialize_once(web, location, say):
+                say("done before")
+
+    with ThreadPoolExecutor() as pool:
+        started = [pool.submit(materialize, location) for location in locations if location.first_job]
+    for each in started:
+        each.result()
 
 
 def materialize_once(web: GraphQL, location: CodeLocation, say: Say) -> bool:

@@ -16,7 +16,7 @@ from functools import partial
 
 from slipway.local import binaries, instance, locations, postgres, probes, s3
 from slipway.local.errors import LocalPlatformError, indented
-from slipway.local.first_run import materialize_once
+from slipway.local.first_run import materialize_all
 from slipway.local.graphql import GraphQL, LocationStatus
 from slipway.local.ports import CHOICE, DEFAULT_BASE, VARIABLE, Ports, check_free, find_base
 from slipway.local.programs import DAEMON, POSTGRES, S3, WEBSERVER, Plan, code_server_name
@@ -107,7 +107,7 @@ class LocalPlatform:
             web = GraphQL(ports.webserver)
             self._check_locations(plan, web)
             if options.materialize:
-                self._materialize(web)
+                materialize_all(web, self.repository.code_locations, self.steps)
 
     def down(self) -> bool:
         """Stop everything and keep the data; return whether anything ran.
@@ -279,13 +279,6 @@ class LocalPlatform:
         port = plan.ports.code_server(self.repository.code_locations.index(location))
         self._wait_for(name, lambda: probes.listens(port))
         web.reload(location.name)
-
-    def _materialize(self, web: GraphQL) -> None:
-        for location in self.repository.code_locations:
-            if location.first_job:
-                with self.steps.step(f"Materializing {location.name}") as say:
-                    if not materialize_once(web, location, say):
-                        say("done before")
 
     def _wait_for(self, name: str, ready: Callable[[], bool]) -> None:
         """Wait until a process serves; one that keeps ending is given up long before the time is over."""
