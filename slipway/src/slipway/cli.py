@@ -1,30 +1,25 @@
 """The `slipway` command: thin, each command a few lines over `slipway.local`.
 
-Prints errors that a user can act on without a traceback, and exits with 1 for them.
+The platform's own commands stand here, others in `slipway.commands`. Prints errors that a user can act on without a traceback, and exits with 1 for them.
 """
 
 import os
 import shlex
 import shutil
 import subprocess
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from slipway.commands.checkout import console, open_platform
 from slipway.environment import MissingSettingError
 from slipway.local import report
 from slipway.local.errors import LocalPlatformError
 from slipway.local.platform import LocalPlatform, Options
 from slipway.local.programs import code_server_name
-from slipway.local.progress import Steps
-from slipway.local.repository import find_root, read_repository
-from slipway.local.state import StateFolder
 
-STATE_VARIABLE = "SLIPWAY_STATE"
 app = typer.Typer(help="Slipway: Dagster on one machine, and on Kubernetes.", no_args_is_help=True)
-console = Console(highlight=False)
 
 
 def main() -> None:
@@ -50,7 +45,7 @@ def up(
     ] = None,
 ) -> None:
     """Start the whole platform, from whatever state it is in, and load the demo data."""
-    platform = _platform()
+    platform = open_platform()
     platform.up(Options(materialize, dict(_demo_arguments(platform, each) for each in demo_args or [])))
     report.print_summary(platform, console)
 
@@ -58,7 +53,7 @@ def up(
 @app.command()
 def status() -> None:
     """Show every process and code location; exit with 1 if any is not up."""
-    if not report.print_status(_platform(), console):
+    if not report.print_status(open_platform(), console):
         raise typer.Exit(1)
 
 
@@ -69,7 +64,7 @@ def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines of each log.")] = 20,
 ) -> None:
     """Show the ends of the logs."""
-    files = report.log_files(_platform(), name)
+    files = report.log_files(open_platform(), name)
     os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, files)])  # noqa: S606
 
 
@@ -78,19 +73,19 @@ def reload(
     names: Annotated[list[str] | None, typer.Argument(help="Code locations; all by default.")] = None,
 ) -> None:
     """Restart code servers, so that changed code is served."""
-    _platform().reload(names or [])
+    open_platform().reload(names or [])
 
 
 @app.command()
 def down() -> None:
     """Stop everything. The data stays; the next `up` goes on where this one ended."""
-    console.print("Stopped; the data is kept." if _platform().down() else "Nothing was running.")
+    console.print("Stopped; the data is kept." if open_platform().down() else "Nothing was running.")
 
 
 @app.command()
 def clean(yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False) -> None:
     """Stop everything and delete the state folder: databases, assets, logs, runs."""
-    platform = _platform()
+    platform = open_platform()
     if not platform.state.path.exists():
         console.print(f"There is nothing at {platform.state.path}.")
         return
@@ -108,7 +103,7 @@ def execute(
 ) -> None:
     """Run a command as the code location would: its environment, its settings, in its folder."""
     command = command[1:] if command[0] == "--" else command
-    platform = _platform()
+    platform = open_platform()
     at = platform.repository.code_location(location)
     settings = report.environment_of(platform, code_server_name(at))
     path = f"{at.environment / 'bin'}{os.pathsep}{os.environ['PATH']}"
@@ -128,9 +123,3 @@ def _demo_arguments(platform: LocalPlatform, option: str) -> tuple[str, tuple[st
             f"--demo-args {option!r} names no code location.", "Write 'orders: --orders 1000'."
         )
     return platform.repository.code_location(name).name, tuple(shlex.split(arguments))
-
-
-def _platform() -> LocalPlatform:
-    root = find_root()
-    state = Path(os.environ.get(STATE_VARIABLE) or root / ".slipway")
-    return LocalPlatform(read_repository(root), StateFolder(state.resolve()), Steps(console))
