@@ -13,16 +13,25 @@ from slipway.storage import ParquetIOManager
 
 
 class Pipeline:
-    """The job `daily_pipeline` over a source, with its assets in a folder."""
+    """The job `daily_pipeline`, or a selection of assets, over a source, with the assets in a folder."""
 
-    def __init__(self, source: Database, folder: Path) -> None:
+    def __init__(
+        self,
+        source: Database,
+        folder: Path,
+        *,
+        assets: tuple[str, ...] = (),
+        instance: dg.DagsterInstance | None = None,
+    ) -> None:
         self.folder = folder
         resources = {
             "source": PostgresResource(url=source.url, connect_retry_seconds=1),
             "io_manager": ParquetIOManager(base_url=folder.as_uri()),
         }
-        self.job = build_defs(resources=resources).resolve_job_def("daily_pipeline")
-        self.instance = dg.DagsterInstance.ephemeral()
+        jobs = [dg.define_asset_job("chosen", dg.AssetSelection.assets(*assets))] if assets else []
+        self.defs = dg.Definitions.merge(build_defs(resources=resources), dg.Definitions(jobs=jobs))
+        self.job = self.defs.resolve_job_def("chosen" if assets else "daily_pipeline")
+        self.instance = instance or dg.DagsterInstance.ephemeral()
 
     def run(self, first: str, last: str, *, fails: bool = False) -> dg.ExecuteInProcessResult:
         tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
@@ -32,6 +41,20 @@ class Pipeline:
 
     def run_day(self, day: str) -> dg.ExecuteInProcessResult:
         result = self.job.execute_in_process(instance=self.instance, partition_key=day)
+        assert result.success
+        return result
+
+    def materialize(
+        self, asset: str, config: dict | None = None, partition: str | None = None
+    ) -> dg.ExecuteInProcessResult:
+        """Make one asset, with its op's config."""
+        job = self.defs.resolve_implicit_global_asset_job_def().get_subset(
+            asset_selection={dg.AssetKey(asset)}
+        )
+        run_config = {"ops": {asset: {"config": config}}} if config else {}
+        result = job.execute_in_process(
+            instance=self.instance, run_config=run_config, partition_key=partition
+        )
         assert result.success
         return result
 

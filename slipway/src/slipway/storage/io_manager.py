@@ -4,13 +4,14 @@ Belongs here: what Dagster's contexts say, handed on as plain values. Does not b
 anything is stored.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import dagster as dg
+import pyarrow as pa
 from pydantic import Field, PrivateAttr
 
-from slipway.storage.annotations import wanted
+from slipway.storage.annotations import Form, Wanted, wanted
 from slipway.storage.errors import StorageError, UnsupportedValueError
 from slipway.storage.inputs import Request, load
 from slipway.storage.keys import Place, asset_place, output_place
@@ -127,6 +128,45 @@ class ParquetIOManager(dg.ConfigurableIOManager):
         )
         return load(self._opened(), request)
 
+    def read_table(
+        self,
+        key: dg.AssetKey,
+        partitions: Sequence[str] | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        allow_missing: bool = False,
+    ) -> pa.Table:
+        """Return a stored frame outside of Dagster's inputs: the asset's own last one, or some partitions.
+
+        An input is all or one of an asset's partitions, chosen when the code is loaded. An asset that adds to what it
+        made before, or a check that needs one column, takes this IO manager as a parameter (`io_manager:
+        dg.ResourceParam[ParquetIOManager]`) and asks for just that. `partitions` are joined in the order given; what is not
+        there is left out with `allow_missing`, and of nothing at all it makes a table without columns.
+
+        Raises:
+            MissingObjectError, naming all that are missing; ObjectError; SchemaMismatchError.
+        """
+        return cast("pa.Table", self._read(Form.TABLE, key, partitions, columns, allow_missing=allow_missing))
+
+    def read_stream(self, key: dg.AssetKey, *, columns: Sequence[str] | None = None) -> pa.RecordBatchReader:
+        """Return the frame of an asset without partitions, a row group at a time; otherwise as `read_table`."""
+        return cast("pa.RecordBatchReader", self._read(Form.READER, key, None, columns, allow_missing=False))
+
+    def _read(
+        self,
+        form: Form,
+        key: dg.AssetKey,
+        partitions: Sequence[str] | None,
+        columns: Sequence[str] | None,
+        *,
+        allow_missing: bool,
+    ) -> Any:
+        parts: Sequence[str | None] = [None] if partitions is None else partitions
+        places = [asset_place(self.base_url, key, part) for part in parts]
+        label = f"asset {key.to_user_string()}"
+        request = Request(places, Wanted(form), _columns(columns, label), allow_missing, _quiet)
+        return load(self._opened(), request)
+
     def _opened(self) -> Session:
         if self._session is None:
             options = WriteOptions(
@@ -140,6 +180,10 @@ class ParquetIOManager(dg.ConfigurableIOManager):
         if context.has_asset_key:
             return asset_place(self.base_url, context.asset_key, None)
         return output_place(self.base_url, context.get_identifier())
+
+
+def _quiet(_: str) -> None:
+    """Say nothing: who asks with `allow_missing` sees what came back."""
 
 
 def _label(context: dg.InputContext) -> str:
