@@ -66,7 +66,9 @@ def copy_checkout(target: Path, *, locations: dict[str, str]) -> Path:
         _add_location(template, name, definitions)
         listing += f'[[workspace.projects]]\npath = "code_locations/{name}"\n'
     (target / "dg.toml").write_text(listing)
-    shutil.rmtree(template)
+    for folder in template.parent.iterdir():
+        if folder.name not in locations:
+            shutil.rmtree(folder)
     return target
 
 

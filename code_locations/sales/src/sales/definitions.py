@@ -1,0 +1,34 @@
+"""The code location `sales`, put together.
+
+Explicit, and not a scan of `defs/`: a scan imports every integration that is installed, in every code
+server and every run's pod. A new module of definitions is added here.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from sales.defs.files import assets, jobs
+from sales.defs.files.folder import SalesFolder
+from slipway.environment import current_environment
+from slipway.resources import platform_resources
+
+
+def build_defs(*, resources: Mapping[str, Any]) -> dg.Definitions:
+    """Return all definitions over `resources`, which has `sales_folder` and `io_manager`."""
+    return dg.Definitions(
+        assets=dg.load_assets_from_modules([assets]),
+        jobs=[jobs.sales_job],
+        sensors=[jobs.new_files_sensor],
+        resources=resources,
+        # Steps take tenths of a second; a process for each would take four seconds more.
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Return the definitions with the resources of the environment that SLIPWAY_ENV names."""
+    folder = SalesFolder(path=dg.EnvVar("SALES_FOLDER"))
+    return build_defs(resources={**platform_resources(current_environment()), "sales_folder": folder})

@@ -1,0 +1,1 @@
+"""The shops' CSV files: everything that is made from them alone."""
