@@ -85,7 +85,7 @@ def _add_location(template: Path, name: str, definitions: str) -> None:
         .replace("src/orders", f"src/{name}")
     )
     # What `orders` wishes of the local platform is not for these.
-    project = re.sub(r"\[tool\.slipway\.local\]\n(?:[^\[\n].*\n|\n)*", "", project)
+    project = re.sub(r"\[tool\.slipway\.\w+\]\n(?:[^\[\n].*\n|\n)*", "", project)
     (folder / "pyproject.toml").write_text(project)
     (folder / "uv.lock").write_text(
         (template / "uv.lock").read_text().replace('name = "orders"', f'name = "{name}"')

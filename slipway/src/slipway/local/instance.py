@@ -1,16 +1,19 @@
-"""The Dagster instance of the local platform: its settings, its schema, and the runs a crash left behind.
+"""The Dagster instance of the local platform: its settings, its schema, its pools, and the runs a crash left behind.
 
 Heavy: `prepare_instance` imports Dagster. The settings are those of the cluster's values wherever
-both have them.
+both have them (`slipway.limits`).
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from slipway import limits
+from slipway.local import pools
+from slipway.local.errors import LocalPlatformError
 from slipway.local.ports import HOST
 from slipway.local.programs import DAGSTER_URL_VARIABLE, Plan
 from slipway.local.state import write_private
@@ -18,8 +21,9 @@ from slipway.local.state import write_private
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRunStatus
 
-# Two runs keep two cores busy; more only make each other slower.
-MAX_CONCURRENT_RUNS = 2
+RUNS_VARIABLE = "SLIPWAY_RUNS"
+# Two runs keep two cores busy, and backfills leave the third to others.
+DEFAULT_RUNS = 3
 _INTERRUPTED = "The local platform stopped while this run was going. What it had finished is kept; the daemon retries the rest."
 
 
@@ -33,17 +37,14 @@ def settings(plan: Plan) -> dict[str, Any]:
             "class": "QueuedRunCoordinator",
             "config": {"dequeue_interval_seconds": 1, "dequeue_use_threads": True, "dequeue_num_workers": 2},
         },
+        "run_launcher": {"module": "slipway.local.launcher", "class": "LocalRunLauncher"},
         "concurrency": {
-            "runs": {"max_concurrent_runs": MAX_CONCURRENT_RUNS},
+            "runs": limits.run_queue(max_concurrent_runs()),
+            # A step takes its place when it begins, and not already when its run begins.
             "pools": {"granularity": "op"},
         },
-        "run_monitoring": {
-            "enabled": True,
-            "poll_interval_seconds": 20,
-            "free_slots_after_run_end_seconds": 60,
-        },
-        # A step's own errors are its RetryPolicy's business; what is retried here is a lost process.
-        "run_retries": {"enabled": True, "max_retries": 2, "retry_on_asset_or_op_failure": False},
+        "run_monitoring": limits.RUN_MONITORING,
+        "run_retries": limits.RUN_RETRIES,
         "schedules": {"use_threads": True, "num_workers": 2},
         "sensors": {"use_threads": True, "num_workers": 2},
         "retention": {
@@ -66,6 +67,18 @@ def settings(plan: Plan) -> dict[str, Any]:
     }
 
 
+def max_concurrent_runs() -> int:
+    """Return how many runs may go at a time: `$SLIPWAY_RUNS`, read when the platform starts.
+
+    Raises:
+        LocalPlatformError: the variable holds no number above 0.
+    """
+    chosen = os.environ.get(RUNS_VARIABLE) or str(DEFAULT_RUNS)
+    if not (chosen.isdecimal() and int(chosen)):
+        raise LocalPlatformError(f"{RUNS_VARIABLE}={chosen!r} is no number of runs.", "Use 1 or more.")
+    return int(chosen)
+
+
 def write_settings(plan: Plan) -> None:
     """Write dagster.yaml and workspace.yaml into DAGSTER_HOME."""
     servers = [
@@ -77,7 +90,7 @@ def write_settings(plan: Plan) -> None:
 
 
 def prepare_instance(plan: Plan, *, migrate: bool) -> int:
-    """Bring the schema to this version and fail the runs that a crash cut off; return how many there were.
+    """Bring the schema to this version, apply the pools and fail the runs that a crash cut off; return how many.
 
     Must be called while neither the daemon nor a run is going: every run that says it is going then
     is one that no process works on any more. The daemon retries them from where they failed.
@@ -87,26 +100,10 @@ def prepare_instance(plan: Plan, *, migrate: bool) -> int:
 
         if migrate:
             instance.upgrade()
+        pools.apply_to_instance(instance, pools.declared(plan.repository.code_locations))
         return _give_up(
             instance, [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
         )
-
-
-def give_up_lost_runs(plan: Plan, at_work: Callable[[], bool]) -> int:
-    """Fail the started runs that lost their process while the platform runs; return how many there were.
-
-    A run whose process died while Postgres could take no event (a full disk) says for ever that it is
-    started, and keeps its place in the queue: this launcher has no health check. `at_work` tells whether any run
-    has a process; nothing is done while one has, for which run it works can't be seen.
-    """
-    with _opened(plan) as instance:
-        from dagster import DagsterRunStatus, RunsFilter  # noqa: PLC0415
-
-        started = [DagsterRunStatus.STARTED]
-        # Asked in this order: a run that was started before has a process now, has ended since, or is lost.
-        if not instance.get_runs(RunsFilter(statuses=started), limit=1) or at_work():
-            return 0
-        return _give_up(instance, started)
 
 
 def _give_up(instance: "DagsterInstance", statuses: "list[DagsterRunStatus]") -> int:

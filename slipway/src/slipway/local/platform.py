@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from slipway.local import binaries, instance, locations, postgres, probes, s3
+from slipway.local import binaries, instance, locations, pools, postgres, probes, s3
 from slipway.local.errors import LocalPlatformError, indented
 from slipway.local.first_run import materialize_all
 from slipway.local.graphql import GraphQL, LocationStatus
@@ -106,6 +106,7 @@ class LocalPlatform:
             self._start_s3(plan)
             web = GraphQL(ports.webserver)
             self._check_locations(plan, web)
+            self._apply_pools(web)
             if options.materialize:
                 materialize_all(web, self.repository.code_locations, self.steps)
 
@@ -150,6 +151,7 @@ class LocalPlatform:
             for location in chosen:
                 self._restart(plan, web, location)
             self._check_locations(plan, web)
+            self._apply_pools(web)
 
     def _clear_way(self, ports: Ports) -> None:
         if leftovers(self.state):
@@ -217,10 +219,6 @@ class LocalPlatform:
                 if interrupted:
                     say(f"{interrupted} interrupted runs are handed to the daemon")
                 self.state.write_marker(dagster=_dagster_version())
-        elif not self.supervisor.runs():
-            with self.steps.step("Runs") as say:
-                lost = instance.give_up_lost_runs(plan, lambda: bool(self.supervisor.runs()))
-                say(f"{lost} lost their process and are handed to the daemon" if lost else "none is lost")
         self._await_code_servers(plan)
         for name in (WEBSERVER, DAEMON):
             self.supervisor.start(name)
@@ -258,6 +256,12 @@ class LocalPlatform:
                     "The others are served. Correct it and run `make up` again, or `make reload`.",
                 )
             say(", ".join(status.name for status in states))
+
+    def _apply_pools(self, web: GraphQL) -> None:
+        """Bring pools that were changed while the platform runs; a start has them from `prepare_instance`."""
+        with self.steps.step("Pools") as say:
+            wanted = pools.declared(self.repository.code_locations)
+            say("; ".join(pools.apply_over_graphql(web, wanted)) or ", ".join(wanted) or "none declared")
 
     def _settled(self, web: GraphQL) -> list[LocationStatus]:
         deadline = time.monotonic() + READY_SECONDS

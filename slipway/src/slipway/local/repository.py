@@ -11,6 +11,9 @@ from typing import Any
 
 from slipway.local.errors import LocalPlatformError
 
+# Dagster's own limit: every place is a row.
+LARGEST_POOL = 1000
+
 
 @dataclass(frozen=True)
 class CodeLocation:
@@ -26,6 +29,7 @@ class CodeLocation:
         folders: environment variables that carry a folder each, and the folder below the state folder's `data`.
         demo: the command that fills the empty database or folders, run in the location's environment.
         first_job: the job that `make up` runs once when nothing has been materialized yet.
+        pools: how many steps may be in each pool at a time ([tool.slipway.pools]).
     """
 
     name: str
@@ -37,6 +41,7 @@ class CodeLocation:
     folders: Mapping[str, str] = field(default_factory=dict)
     demo: tuple[str, ...] = ()
     first_job: str | None = None
+    pools: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def environment(self) -> Path:
@@ -111,7 +116,8 @@ def _read_location(path: Path) -> CodeLocation:
             f"{path / 'pyproject.toml'} names no root_module in [tool.dg.project].",
             "Every code location that dg.toml lists is a dg project.",
         ) from None
-    wishes = project["tool"].get("slipway", {}).get("local", {})
+    own = project["tool"].get("slipway", {})
+    wishes = own.get("local", {})
     return CodeLocation(
         name=module,
         path=path,
@@ -122,7 +128,18 @@ def _read_location(path: Path) -> CodeLocation:
         folders=wishes.get("folders", {}),
         demo=tuple(wishes.get("demo", ())),
         first_job=wishes.get("first_job"),
+        pools=_pools(own.get("pools", {}), path),
     )
+
+
+def _pools(limits: dict[str, Any], path: Path) -> dict[str, int]:
+    for name, limit in limits.items():
+        if not isinstance(limit, int) or not 1 <= limit <= LARGEST_POOL:
+            raise LocalPlatformError(
+                f"{path / 'pyproject.toml'} gives the pool {name!r} the limit {limit!r}.",
+                f"A limit is a whole number from 1 to {LARGEST_POOL}.",
+            )
+    return limits
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

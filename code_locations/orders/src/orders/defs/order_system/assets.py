@@ -15,6 +15,8 @@ from slipway.resources import PostgresResource
 
 OWNERS = ["team:orders"]
 GROUP = "order_system"
+SOURCE_POOL = "source_db"
+"""Of every step that reads the order system; pyproject.toml says how many may at a time."""
 
 
 @dg.asset(
@@ -22,6 +24,7 @@ GROUP = "order_system"
     owners=OWNERS,
     kinds={"postgres", "parquet"},
     tags={"layer": "raw"},
+    pool=SOURCE_POOL,
     backfill_policy=one_run,
     metadata={"dagster/column_schema": columns.table_schema(columns.RAW)},
 )

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from orders.defs.order_system import columns, quality, queries, revenue
-from orders.defs.order_system.assets import GROUP, OWNERS
+from orders.defs.order_system.assets import GROUP, OWNERS, SOURCE_POOL
 from orders.defs.order_system.cleaning import clean, newest_per_order
 from orders.partitions import daily, one_run
 from orders.schema import SOURCE, required
@@ -21,6 +21,7 @@ from slipway.resources import PostgresResource
     owners=OWNERS,
     kinds={"postgres", "parquet"},
     tags={"layer": "cleaned"},
+    pool=SOURCE_POOL,
     backfill_policy=one_run,
     partitions_def=daily,
     metadata={

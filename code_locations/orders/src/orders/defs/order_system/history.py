@@ -11,7 +11,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from orders.defs.order_system import columns, quality, queries, watermark
-from orders.defs.order_system.assets import GROUP, OWNERS
+from orders.defs.order_system.assets import GROUP, OWNERS, SOURCE_POOL
 from orders.defs.order_system.merging import Merged, merge
 from orders.partitions import daily, one_run
 from orders.schema import ORDERS, arrow_schema, required
@@ -24,6 +24,7 @@ from slipway.storage import ParquetIOManager
     owners=OWNERS,
     kinds={"postgres", "parquet", "bronze"},
     tags={"layer": "bronze"},
+    pool=SOURCE_POOL,
     backfill_policy=one_run,
     partitions_def=daily,
     metadata={

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from slipway.environment import Environment
+from slipway.limits import SCHEDULED
 
 HOUR = 6
 """UTC. The day that ended is complete but for late orders, and reports are there before work begins."""
@@ -33,5 +34,7 @@ def daily_pipeline_schedule(environment: Environment) -> Any:
         name="daily_pipeline_schedule",
         description="Every day at 06:00 UTC, the partition of the day before.",
         hour_of_day=HOUR,
+        # On the schedule and not on the job: a backfill of the job waits behind it.
+        tags=SCHEDULED,
         default_status=dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED,
     )
