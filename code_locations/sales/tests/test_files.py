@@ -11,6 +11,7 @@ import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
+from sales.columns import SALES, TOTALS, arrow_schema
 from sales.definitions import build_defs
 from sales.defs.files.folder import SETTLE_SECONDS, SalesFolder
 from sales.defs.files.reading import read_files
@@ -189,4 +190,6 @@ def test_the_same_files_give_the_same_bytes(folder: Path, write: Write) -> None:
         run(folder)
         contents.append([file.read_bytes() for file in sorted((folder.parent / "assets").iterdir())])
     assert contents[0] == contents[1]
-    assert len(contents[0]) == 2
+    for asset, columns in {"sales": SALES, "total_by_country": TOTALS}.items():
+        schema = pq.read_schema(folder.parent / "assets" / f"{asset}.parquet")
+        assert schema.remove_metadata() == arrow_schema(columns)

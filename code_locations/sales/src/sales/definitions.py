@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from sales.defs import comparison
 from sales.defs.files import assets, jobs
 from sales.defs.files.folder import SalesFolder
 from slipway.environment import current_environment
@@ -18,9 +19,9 @@ from slipway.resources import platform_resources
 def build_defs(*, resources: Mapping[str, Any]) -> dg.Definitions:
     """Return all definitions over `resources`, which has `sales_folder` and `io_manager`."""
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([assets]),
+        assets=[*dg.load_assets_from_modules([assets, comparison]), comparison.daily_revenue],
         jobs=[jobs.sales_job],
-        sensors=[jobs.new_files_sensor],
+        sensors=[jobs.new_files_sensor, comparison.sales_vs_orders_sensor],
         resources=resources,
         # Steps take tenths of a second; a process for each would take four seconds more.
         executor=dg.in_process_executor,

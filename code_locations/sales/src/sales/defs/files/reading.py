@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from sales.columns import SALES, arrow_schema
+from sales.columns import SALES, TOTALS, arrow_schema
 
 NAMES = [column.name for column in SALES]
 
@@ -64,8 +64,8 @@ def totals(sales: pa.Table) -> pa.Table:
     grouped = sales.group_by("country", use_threads=False).aggregate(
         [([], "count_all"), ("amount_eur", "sum"), ("day", "min"), ("day", "max")]
     )
-    names = ["country", "sales", "total_eur", "first_day", "last_day"]
-    return grouped.rename_columns(names).sort_by("country")
+    schema = arrow_schema(TOTALS)
+    return grouped.rename_columns(schema.names).sort_by("country").cast(schema)
 
 
 def _read(file: Path) -> tuple[pa.Table, list[Problem]]:
