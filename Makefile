@@ -35,6 +35,10 @@ down: ## Stop everything; the data stays
 clean: ## Stop everything and delete all data (asks)
 	@$(SLIPWAY) clean
 
+.PHONY: backfill
+backfill: ## Materialize days: ASSETS=daily_orders FROM=2026-03-01 TO=2026-03-31 (docs/backfills.md)
+	@$(SLIPWAY) backfill $(ASSETS) $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) $(OPTIONS)
+
 ##@ Development
 
 .PHONY: install

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from slipway.commands.backfill import backfill
 from slipway.commands.checkout import console, open_platform
 from slipway.environment import MissingSettingError
 from slipway.local import report
@@ -123,3 +124,6 @@ def _demo_arguments(platform: LocalPlatform, option: str) -> tuple[str, tuple[st
             f"--demo-args {option!r} names no code location.", "Write 'orders: --orders 1000'."
         )
     return platform.repository.code_location(name).name, tuple(shlex.split(arguments))
+
+
+app.command()(backfill)
