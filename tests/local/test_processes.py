@@ -17,7 +17,14 @@ from support.platform import ROOT, Platform
 
 REPOSITORY = read_repository(ROOT)
 LOCATIONS = [location.name for location in REPOSITORY.code_locations]
-PROCESSES = ["postgres", "s3", *map(code_server_name, REPOSITORY.code_locations), "webserver", "daemon"]
+PROCESSES = [
+    "postgres",
+    "s3",
+    *map(code_server_name, REPOSITORY.code_locations),
+    "webserver",
+    "daemon",
+    "watcher",
+]
 
 
 def test_status_shows_every_process_and_the_location_as_served(platform: Platform) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from slipway.commands import alerts
 from slipway.commands.backfill import backfill
 from slipway.commands.checkout import console, open_platform
 from slipway.environment import MissingSettingError
@@ -21,6 +22,8 @@ from slipway.local.platform import LocalPlatform, Options
 from slipway.local.programs import code_server_name
 
 app = typer.Typer(help="Slipway: Dagster on one machine, and on Kubernetes.", no_args_is_help=True)
+app.command()(alerts.watch)
+app.add_typer(alerts.app, name="alerts")
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from slipway.local.errors import LocalPlatformError, indented
 from slipway.local.first_run import materialize_all
 from slipway.local.graphql import GraphQL, LocationStatus
 from slipway.local.ports import CHOICE, DEFAULT_BASE, VARIABLE, Ports, check_free, find_base
-from slipway.local.programs import DAEMON, POSTGRES, S3, WEBSERVER, Plan, code_server_name
+from slipway.local.programs import DAEMON, POSTGRES, S3, WATCHER, WEBSERVER, Plan, code_server_name
 from slipway.local.progress import Steps
 from slipway.local.repository import CodeLocation, Repository
 from slipway.local.secrets import load_secrets
@@ -121,8 +121,11 @@ class LocalPlatform:
             if not supervisor.is_running():
                 return clear_leftovers(self.state) > 0
             with self.steps.step("Stopping Dagster"):
-                # The daemon first, so that nothing new starts; a code server waits for its runs to end.
-                supervisor.stop(DAEMON)
+                # The watcher first, for none of this is news; then the daemon, so that nothing new starts; a code
+                # server waits for its runs to end.
+                for process in reversed(supervisor.processes()):
+                    if process.name in (WATCHER, DAEMON):
+                        supervisor.stop(process.name)
                 # SIGINT is what Dagster takes for an interruption; after SIGTERM a run ends without a word.
                 stop_processes(supervisor.runs(), signal.SIGINT)
                 for process in reversed(supervisor.processes()):
@@ -220,16 +223,20 @@ class LocalPlatform:
                     say(f"{interrupted} interrupted runs are handed to the daemon")
                 self.state.write_marker(dagster=_dagster_version())
         self._await_code_servers(plan)
-        for name in (WEBSERVER, DAEMON):
+        for name in (WEBSERVER, DAEMON, WATCHER):
             self.supervisor.start(name)
         for location in self.repository.code_locations:
             if locations.wants_demo(location, plan):
                 with self.steps.step(f"Demo data of {location.name}") as say:
                     locations.load_demo(location, plan, options.demo_arguments.get(location.name, ()), say)
-        with self.steps.step("Webserver and daemon"):
+        with self.steps.step("Webserver, daemon and watcher"):
             web = GraphQL(plan.ports.webserver)
             self._wait_for(WEBSERVER, web.answers)
-            self._wait_for(DAEMON, lambda: self.supervisor.process(DAEMON).running)
+            for name in (DAEMON, WATCHER):
+                self._wait_for(name, partial(self._runs, name))
+
+    def _runs(self, name: str) -> bool:
+        return self.supervisor.process(name).running
 
     def _await_code_servers(self, plan: Plan) -> None:
         """Wait until the code servers listen: a daemon that finds one missing drops the retries of its runs."""

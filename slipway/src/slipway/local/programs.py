@@ -21,6 +21,7 @@ from slipway.local.supervision import Program
 
 DAEMON = "daemon"
 WEBSERVER = "webserver"
+WATCHER = "watcher"
 POSTGRES = "postgres"
 S3 = "s3"
 DAGSTER_URL_VARIABLE = "DAGSTER_POSTGRES_URL"
@@ -57,6 +58,8 @@ class Plan:
                 [_root_program("dagster-daemon"), "run", "-w", str(self.workspace)],
                 self.instance_environment(),
             ),
+            # No part of the instance, and last: it is outside of what it watches, and ends before that does.
+            Program(WATCHER, self._watcher(), {}),
         ]
 
     @property
@@ -121,6 +124,11 @@ class Plan:
         return Program(
             code_server_name(location), command, self.location_environment(location), stop_seconds=20
         )
+
+    def _watcher(self) -> list[str]:
+        command = [_root_program("slipway"), "watch", "--url", f"http://{HOST}:{self.ports.webserver}"]
+        settings = self.repository.root / "alerts.toml"
+        return [*command, "--settings", str(settings), "--state", str(self.state.alerts)]
 
     def _webserver(self) -> list[str]:
         command = [_root_program("dagster-webserver"), "--host", HOST, "--port", str(self.ports.webserver)]

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from slipway.alerts.overview import open_causes
 from slipway.local.errors import LocalPlatformError
 from slipway.local.graphql import AssetStatus, GraphQL
 from slipway.local.platform import LocalPlatform
@@ -59,6 +60,7 @@ def print_status(platform: LocalPlatform, console: Console) -> bool:
     for status in states:
         text = escape(status.error) if status.error else "loading" if status.loading else "served"
         console.print(f"code location {status.name}: {text}", soft_wrap=True)
+    console.print(_alerts(platform), soft_wrap=True)
     console.print(f"UI    {web.url}")
     console.print(f"logs  {platform.state.logs}/<process>.log", soft_wrap=True)
     return (
@@ -95,6 +97,14 @@ def environment_of(platform: LocalPlatform, process: str) -> dict[str, str]:
     pairs = (line.partition("=") for line in file.read_text().splitlines())
     # Not a part of the platform: the next `make up` must not take it for something left over.
     return {name: "".join(shlex.split(value)) for name, _, value in pairs if name != MARKER_VARIABLE}
+
+
+def _alerts(platform: LocalPlatform) -> str:
+    try:
+        count = len(open_causes(platform.state.alerts))
+    except LocalPlatformError as error:
+        return f"alerts: {escape(str(error))}"
+    return f"alerts: {count} open; `slipway alerts list` shows them" if count else "alerts: none open"
 
 
 def _number(count: int | None) -> str:

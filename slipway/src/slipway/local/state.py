@@ -59,6 +59,11 @@ class StateFolder:
         return self.path / "data"
 
     @property
+    def alerts(self) -> Path:
+        """The watcher's memory, and the alerts that go to a file."""
+        return self.path / "alerts"
+
+    @property
     def compute_logs(self) -> Path:
         """What runs wrote to stdout and stderr, shown in the UI."""
         return self.path / "compute_logs"
