@@ -108,7 +108,10 @@ class Storage:
         return {key for key in found if not key.startswith(".")}
 
     def with_settings(self, **settings: Any) -> "Storage":
-        return Storage(ParquetIOManager(base_url=self.manager.base_url, **settings), self.folder)
+        return Storage(
+            ParquetIOManager(**{"base_url": self.manager.base_url, "step_retries": 0, **settings}),
+            self.folder,
+        )
 
     def materialize(self, *assets: Any, **options: Any) -> dg.ExecuteInProcessResult:
         return dg.materialize(list(assets), resources={"io_manager": self.manager}, **options)
@@ -116,12 +119,14 @@ class Storage:
 
 @pytest.fixture
 def on_s3(s3: S3Server) -> Storage:
-    return Storage(ParquetIOManager(base_url=f"s3://{BUCKET}", retry_seconds=1.0), s3.data / BUCKET)
+    return Storage(
+        ParquetIOManager(base_url=f"s3://{BUCKET}", retry_seconds=1.0, step_retries=0), s3.data / BUCKET
+    )
 
 
 @pytest.fixture
 def on_disk(tmp_path: Path) -> Storage:
-    return Storage(ParquetIOManager(base_url=(tmp_path / "lake").as_uri()), tmp_path / "lake")
+    return Storage(ParquetIOManager(base_url=(tmp_path / "lake").as_uri(), step_retries=0), tmp_path / "lake")
 
 
 @pytest.fixture(params=["s3", "file"])

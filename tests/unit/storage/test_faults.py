@@ -155,7 +155,9 @@ def test_a_file_that_may_not_be_read_is_said_to_be_so() -> None:
 
 @pytest.mark.parametrize("value", [FRAME, {"a": 1}])
 def test_a_missing_bucket_is_said_to_be_so(s3, value) -> None:
-    nowhere = Storage(ParquetIOManager(base_url="s3://nowhere", retry_seconds=1.0), s3.data / "nowhere")
+    nowhere = Storage(
+        ParquetIOManager(base_url="s3://nowhere", retry_seconds=1.0, step_retries=0), s3.data / "nowhere"
+    )
     with pytest.raises(errors.BucketMissingError, match=r"the bucket does not exist \(bucket nowhere"):
         write(nowhere, value)
     with pytest.raises(errors.BucketMissingError):
@@ -195,7 +197,7 @@ def test_a_full_disk_is_said_to_be_so_and_the_old_object_stays(s3, tmp_path, kin
         pytest.skip("only root can mount a small disk")
     try:
         url = "s3://tiny" if kind == "s3" else bucket.as_uri()
-        tiny = Storage(ParquetIOManager(base_url=url, retry_seconds=1.0), bucket)
+        tiny = Storage(ParquetIOManager(base_url=url, retry_seconds=1.0, step_retries=0), bucket)
         write(tiny, FRAME)
         with pytest.raises(errors.StorageFullError, match="the disk is full"):
             write(tiny, big_table())

@@ -11,6 +11,7 @@ import dagster as dg
 
 from orders.defs.order_system import assets, checks, daily, history, jobs
 from slipway.environment import Environment, current_environment
+from slipway.launch import in_process_executor
 from slipway.resources import PostgresResource, platform_resources
 
 
@@ -25,7 +26,7 @@ def build_defs(
         schedules=[jobs.daily_pipeline_schedule(environment)],
         resources=resources,
         # Steps take tenths of a second; a process for each would take four seconds more.
-        executor=dg.in_process_executor,
+        executor=in_process_executor,
     )
 
 

@@ -11,6 +11,7 @@ import dagster as dg
 import pyarrow as pa
 from pydantic import Field, PrivateAttr
 
+from slipway.retries.policy import Retries, attempts_of
 from slipway.storage.annotations import Form, Wanted, wanted
 from slipway.storage.errors import StorageError, UnsupportedValueError
 from slipway.storage.inputs import Request, load
@@ -57,7 +58,8 @@ class ParquetIOManager(dg.ConfigurableIOManager):
     encoded (or two row groups, if those are larger) and one column twice. A frame that is
     divided over partitions, and a dict, are written four partitions at a time.
 
-    Errors are `slipway.storage.errors.StorageError`s; nothing is ever pickled or unpickled.
+    Errors are `slipway.storage.errors.StorageError`s; nothing is ever pickled or unpickled. One that can pass makes
+    Dagster try the step again, `step_retries` times, after the delays of `slipway.retries`.
     """
 
     base_url: str = Field(
@@ -72,6 +74,11 @@ class ParquetIOManager(dg.ConfigurableIOManager):
     retry_seconds: float = Field(
         default=RETRY_SECONDS, ge=0, description="For how long a server that is down is asked again"
     )
+    step_retries: int = Field(
+        default=Retries().max_retries,
+        ge=0,
+        description="How often a step is tried again after a fault of the server that can pass (slipway.retries)",
+    )
     preview: bool = Field(
         default=True,
         description="Whether the first 5 rows are shown with a materialisation; they are kept in Dagster's database",
@@ -80,7 +87,17 @@ class ParquetIOManager(dg.ConfigurableIOManager):
     _session: Session | None = PrivateAttr(default=None)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Store `obj`. Raises `slipway.storage.errors.StorageError`."""
+        """Store `obj`. Raises `slipway.storage.errors.StorageError`, or asks for a retry of the step."""
+        # Around the asset's own errors too: of a stream they come while it is written.
+        with Retries(self.step_retries).asked_for(lambda: attempts_of(context)):
+            self._store(context, obj)
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """Return the asset, or its partitions, as the input is annotated. Raises as `handle_output`."""
+        with Retries(self.step_retries).asked_for(lambda: attempts_of(context)):
+            return self._load(context)
+
+    def _store(self, context: dg.OutputContext, obj: Any) -> None:
         session = self._opened()
         declared = context.definition_metadata or {}
         if not context.has_asset_key or not context.has_asset_partitions:
@@ -103,8 +120,7 @@ class ParquetIOManager(dg.ConfigurableIOManager):
             ),
         )
 
-    def load_input(self, context: dg.InputContext) -> Any:
-        """Return the asset, or its partitions, as the input is annotated. Raises `StorageError`."""
+    def _load(self, context: dg.InputContext) -> Any:
         places, partitioned = [self._place(context)], False
         if context.has_asset_key and context.has_asset_partitions:
             partitioned = True

@@ -108,6 +108,13 @@ def refused_at_login(text: str) -> bool:
     return _REFUSED_AT_LOGIN.search(text) is not None
 
 
+def passes_by_itself(text: str, sqlstate: str) -> bool:
+    """Tell whether a failure of any driver can pass: `text` is its message, `sqlstate` empty where libpq failed."""
+    if not sqlstate and not refused_at_login(text):
+        return _BROKEN_PIPE.search(text) is not None or "timeout expired" in text
+    return bool(sqlstate) and _kind(text, sqlstate)[0].retryable
+
+
 def query_failure(text: str, sqlstate: str, query: str, database: str) -> PostgresError:
     """Return the exception for a failed statement.
 

@@ -12,6 +12,7 @@ from orders.defs.order_system.cleaning import clean, newest_per_order
 from orders.partitions import one_run
 from orders.schema import SOURCE, required
 from slipway.resources import PostgresResource
+from slipway.retries import retried
 
 OWNERS = ["team:orders"]
 GROUP = "order_system"
@@ -28,6 +29,7 @@ SOURCE_POOL = "source_db"
     backfill_policy=one_run,
     metadata={"dagster/column_schema": columns.table_schema(columns.RAW)},
 )
+@retried
 def raw_orders(source: PostgresResource) -> pa.RecordBatchReader:
     """Every delivery of every order as it is in the source, with its country and the sum of its lines.
 

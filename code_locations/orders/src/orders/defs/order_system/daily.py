@@ -14,6 +14,7 @@ from orders.defs.order_system.cleaning import clean, newest_per_order
 from orders.partitions import daily, one_run
 from orders.schema import SOURCE, required
 from slipway.resources import PostgresResource
+from slipway.retries import retried
 
 
 @dg.asset(
@@ -29,6 +30,7 @@ from slipway.resources import PostgresResource
         "slipway/partition_by": "day",
     },
 )
+@retried
 def daily_orders(context: dg.AssetExecutionContext, source: PostgresResource) -> pa.Table:
     """One row per order of the day: its newest delivery, cleaned as in `cleaned_orders`.
 

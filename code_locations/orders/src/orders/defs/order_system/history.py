@@ -16,6 +16,7 @@ from orders.defs.order_system.merging import Merged, merge
 from orders.partitions import daily, one_run
 from orders.schema import ORDERS, arrow_schema, required
 from slipway.resources import PostgresResource
+from slipway.retries import retried
 from slipway.storage import ParquetIOManager
 
 
@@ -32,6 +33,7 @@ from slipway.storage import ParquetIOManager
         "slipway/partition_by": "received_at",
     },
 )
+@retried
 def bronze_orders(context: dg.AssetExecutionContext, source: PostgresResource) -> pa.Table:
     """The rows of the feed that arrived on the day, as they arrived; text columns as text.
 
@@ -65,6 +67,7 @@ class SilverConfig(dg.Config):
     metadata={"dagster/column_schema": columns.table_schema(columns.CLEANED)},
     deps=[bronze_orders],
 )
+@retried
 def silver_orders(
     context: dg.AssetExecutionContext, config: SilverConfig, io_manager: dg.ResourceParam[ParquetIOManager]
 ) -> pa.Table:
