@@ -15,6 +15,7 @@ from rich.console import Console
 from slipway.commands import alerts
 from slipway.commands.backfill import backfill
 from slipway.commands.checkout import console, open_platform
+from slipway.commands.pools import pools
 from slipway.environment import MissingSettingError
 from slipway.local import report
 from slipway.local.errors import LocalPlatformError
@@ -130,3 +131,4 @@ def _demo_arguments(platform: LocalPlatform, option: str) -> tuple[str, tuple[st
 
 
 app.command()(backfill)
+app.command()(pools)
