@@ -39,6 +39,10 @@ clean: ## Stop everything and delete all data (asks)
 backfill: ## Materialize days: ASSETS=daily_orders FROM=2026-03-01 TO=2026-03-31 (docs/backfills.md)
 	@$(SLIPWAY) backfill $(ASSETS) $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) $(OPTIONS)
 
+.PHONY: catch-up
+catch-up: ## Materialize the days that were missed, or failed; OPTIONS=--dry-run only lists them
+	@$(SLIPWAY) catch-up $(OPTIONS)
+
 ##@ Development
 
 .PHONY: install

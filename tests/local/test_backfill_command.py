@@ -51,6 +51,16 @@ def test_a_dry_run_says_which_partitions_and_how_many_runs(platform: Platform) -
         assert line in done.stdout
 
 
+def test_catch_up_lists_what_is_missing_of_one_location(platform: Platform) -> None:
+    done = platform.make("catch-up", "OPTIONS=--dry-run --location orders")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Nothing was missed." in done.stdout or "Missing in orders" in done.stdout
+    unknown = platform.slipway("catch-up", "--location", "order")
+    assert unknown.returncode == 1
+    assert "No code location 'order' with partitioned assets is served" in unknown.stderr
+    assert "orders" in unknown.stderr
+
+
 def test_without_a_platform_it_says_how_to_get_one(tmp_path) -> None:
     done = Platform(StateFolder(tmp_path / "none")).slipway("backfill", "daily_orders", "--all")
     assert done.returncode == 1

@@ -5,10 +5,8 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
 
 from slipway.local.graphql import GraphQL
@@ -87,12 +85,7 @@ def test_postgres_killed_during_a_run(probe: Probe) -> None:
 def test_everything_killed_during_a_run(probe: Probe) -> None:
     run = probe.launch_and_reach()
     platform = probe.platform
-    # Again and again: what dies last may have started something in the meantime.
-    while found := leftovers(platform.state):
-        for process in found:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(found, timeout=5)
+    platform.kill_everything()
     said = platform.up()
     assert "1 interrupted run" in said
     assert platform.web.progress(run).status == "FAILURE"

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from obstore.store import S3Store
 from slipway.local.graphql import GraphQL
 from slipway.local.ports import Ports
 from slipway.local.state import StateFolder
-from slipway.local.supervision import Supervisor
+from slipway.local.supervision import Supervisor, leftovers
 
 ROOT = Path(__file__).resolve().parents[2]
 SLIPWAY = Path(sys.executable).with_name("slipway")
@@ -114,6 +115,15 @@ class Platform:
         victim = psutil.Process(self.supervisor.process(process).pid)
         victim.kill()
         victim.wait(10)
+
+    def kill_everything(self) -> None:
+        """Kill every process of it the hard way, supervisord and runs included, as a power cut would."""
+        # Again and again: what dies last may have started something in the meantime.
+        while found := leftovers(self.state):
+            for process in found:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(found, timeout=5)
 
     def wait_for_run(self, run_id: str, timeout: float = 120) -> str:
         """Wait until a run has ended and return its status."""

@@ -1,6 +1,7 @@
 """The `slipway` command: thin, each command a few lines over `slipway.local`.
 
-The platform's own commands stand here, others in `slipway.commands`. Prints errors that a user can act on without a traceback, and exits with 1 for them.
+The platform's own commands stand here, others in `slipway.commands`. Prints errors that a user can act on
+without a traceback, and exits with 1 for them.
 """
 
 import os
@@ -14,6 +15,7 @@ from rich.console import Console
 
 from slipway.commands import alerts
 from slipway.commands.backfill import backfill
+from slipway.commands.catch_up import catch_up
 from slipway.commands.checkout import console, open_platform
 from slipway.commands.pools import pools
 from slipway.environment import MissingSettingError
@@ -132,3 +134,4 @@ def _demo_arguments(platform: LocalPlatform, option: str) -> tuple[str, tuple[st
 
 app.command()(backfill)
 app.command()(pools)
+app.command("catch-up")(catch_up)

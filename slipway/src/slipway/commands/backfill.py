@@ -49,7 +49,7 @@ def backfill(  # noqa: PLR0913, PLR0917 - each option is a parameter
         if canceled:
             work.cancel(canceled, wait=wait)
             return
-        _end(work, [work.resume(resumed) if resumed else handled[0]], wait=wait)
+        end(work, [work.resume(resumed) if resumed else handled[0]], wait=wait)
         return
     if not assets:
         raise LocalPlatformError("No asset is named.", "For example: slipway backfill daily_orders --missing")
@@ -61,10 +61,11 @@ def backfill(  # noqa: PLR0913, PLR0917 - each option is a parameter
     if dry_run:
         work.show_plan(targets)
         return
-    _end(work, [work.launch(targets, steps.tags_of(tags or []))], wait=wait)
+    end(work, [work.launch(targets, steps.tags_of(tags or []))], wait=wait)
 
 
-def _end(work: steps.Work, backfills: Sequence[str | None], *, wait: bool) -> None:
+def end(work: steps.Work, backfills: Sequence[str | None], *, wait: bool) -> None:
+    """Follow backfills until they have ended, or say how to: the last step of every command here."""
     going = [each for each in backfills if each]
     if not wait:
         work.say_ways_back(going)

@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from slipway import limits
 from slipway.local.backfill import following, plan
 from slipway.local.backfill.assets import Asset, read_assets
-from slipway.local.backfill.launches import LAUNCHED_BY_TAG, PRIORITY, PRIORITY_TAG, Backfills
+from slipway.local.backfill.launches import LAUNCHED_BY_TAG, Backfills
 from slipway.local.backfill.plan import Target
 from slipway.local.backfill.selection import select
 from slipway.local.errors import LocalPlatformError
@@ -88,6 +89,25 @@ class Work:
             self.console.print(f"{left:,} missing partitions are being made already; they are left alone.")
         return found
 
+    def missed(self, location: str | None, first: str | None) -> dict[str, list[Target]]:
+        """Return what is missing of every partitioned asset, by code location: a backfill never spans two.
+
+        Dagster puts assets with the same days and policy into one run, of two code locations too, and can't start it.
+        """
+        assets = [each for each in read_assets(self.backfills.web) if each.partitions]
+        places = sorted({asset.location for asset in assets})
+        if location and location not in places:
+            raise LocalPlatformError(
+                f"No code location {location!r} with partitioned assets is served.",
+                f"Those that are: {', '.join(places) or 'none'}.",
+            )
+        found = {}
+        for place in [location] if location else places:
+            targets = plan.since([asset for asset in assets if asset.location == place], first)
+            if missing := self.missing_of(targets, once=False):
+                found[place] = missing
+        return found
+
     def show_plan(self, targets: Sequence[Target]) -> None:
         """Print which partitions of which assets would be made, in how many runs."""
         table = Table("asset", "partitions", "which", box=SIMPLE)
@@ -112,7 +132,7 @@ class Work:
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
         keys = sorted(key for target in targets for key in target.keys[:1] + target.keys[-1:])
         span = f", {keys[0]} to {keys[-1]}" if keys else ""
-        every = {PRIORITY_TAG: PRIORITY, LAUNCHED_BY_TAG: name, **tags}
+        every = {**limits.BULK, LAUNCHED_BY_TAG: name, **tags}
         backfill = self.backfills.launch(targets, f"{name}: {shown}{span}", every)
         self.console.print(
             f"Launched backfill [bold]{backfill}[/bold] of {escape(shown)}{span}: "

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from slipway.local.backfill.launches import Backfills, Progress
+from slipway.local.errors import LocalPlatformError
 
 POLL_SECONDS = 1.0
 # Outside a terminal: how often progress is written at most.
@@ -48,6 +49,9 @@ def follow(backfills: Backfills, ids: Sequence[str], console: Console) -> bool:
     """
     try:
         ended = _watch(backfills, ids, console)
+    except LocalPlatformError as error:
+        way_out = f"It goes on when the platform does (`make up`). {ways_back(' '.join(ids))}"
+        raise LocalPlatformError(f"The backfill can't be watched any more. {error}", way_out) from error
     except KeyboardInterrupt:
         for each in ids:
             console.print(f"Backfill {each} goes on without this command. {ways_back(each)}", soft_wrap=True)

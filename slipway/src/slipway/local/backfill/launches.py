@@ -14,9 +14,6 @@ from slipway.local.graphql import GraphQL
 ACTIVE = ("REQUESTED", "CANCELING", "FAILING")
 SUCCESS = "COMPLETED_SUCCESS"
 LAUNCHED_BY_TAG = "slipway/launched_by"
-PRIORITY_TAG = "dagster/priority"
-# Behind the day's own runs, whose priority is 0: a backfill of months must not keep them waiting.
-PRIORITY = "-1"
 _SHOWN_RUNS = 50
 
 

@@ -59,6 +59,11 @@ def in_range(assets: Sequence[Asset], first: str | None, last: str | None) -> li
     return found
 
 
+def since(assets: Iterable[Asset], first: str | None) -> list[Target]:
+    """Return the partitions from `first` on, which need not be one; all of them without it."""
+    return [Target(asset, _between(asset, first, None)) for asset in assets]
+
+
 def missing(
     targets: Iterable[Target], elsewhere: Collection[tuple[str, str]] = (), *, once: bool = True
 ) -> list[Target]:
