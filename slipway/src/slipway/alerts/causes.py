@@ -59,6 +59,7 @@ class Cause:
     Attributes:
         noticed: when the watcher first saw it; `first` and `last` are the failures' own times.
         subjects: what fails for it, each with the time of its newest failure.
+        covered: whether it has been the mere consequence of another cause: then it is told only if it outlasts that.
         told: the channels that were told; None as long as nobody was.
         ended: when the last subject recovered; None while it is open.
     """
@@ -78,6 +79,7 @@ class Cause:
     subjects: dict[str, float] = field(default_factory=dict)
     affects: list[str] = field(default_factory=list)
     behind: list[str] = field(default_factory=list)
+    covered: bool = False
     told: list[str] | None = None
     ended: float | None = None
 

@@ -138,7 +138,7 @@ def _times(cause: Cause) -> str:
 
 def _more(cause: Cause) -> dict[str, str]:
     """Which things fail for the same cause, where there are several."""
-    names = [subject.split(":", 1)[1].rstrip("@") for subject in cause.subjects]
+    names = [subject.split(":", 1)[-1].rstrip("@") for subject in cause.subjects]
     if len(names) < 2:  # noqa: PLR2004
         return {}
     rest = f" and {len(names) - _SHOWN_SUBJECTS} more" if len(names) > _SHOWN_SUBJECTS else ""

@@ -56,7 +56,7 @@ class Watcher:
         self._read_settings()
         file = MemoryFile(self.folder)
         with file.held():
-            self._begin(file)
+            self._begin(file, time.time())
             _log.info(
                 "Watching %s; %s causes are open, %s messages wait",
                 self.url,
@@ -64,8 +64,15 @@ class Watcher:
                 len(self.outbox),
             )
             while not self.stopping.is_set():
-                self.look(time.time())
+                self._look_whatever_happens()
                 self.stopping.wait(self.settings.poll_seconds)
+
+    def _look_whatever_happens(self) -> None:
+        try:
+            self.look(time.time())
+        except Exception:  # noqa: BLE001
+            # One answer that can't be made sense of must not end all alerts; no heartbeat goes out for this round.
+            _log.exception("This look failed; the next one follows")
 
     def look(self, now: float) -> None:
         """Look once, and tell what there is to tell."""
@@ -81,9 +88,9 @@ class Watcher:
         self.outbox.flush(dict(self.settings.channels), self.folder, now, self._keep, self.stopping.is_set)
         self._beat(now)
 
-    def _begin(self, file: MemoryFile) -> None:
+    def _begin(self, file: MemoryFile, now: float) -> None:
         self.file = file
-        self.memory, known = file.read(time.time())
+        self.memory, known = file.read(now)
         self.ledger, self.outbox = Ledger.load(self.memory.causes), Outbox(self.memory.outbox)
         self.client, self.catalog = Client(self.url), Catalog()
         stale = self.settings.daemon_stale_seconds
@@ -117,28 +124,42 @@ class Watcher:
         ui = (self.settings.ui or self.url).rstrip("/")
         for key, cause in list(self.ledger.causes.items()):
             owners = self.settings.owners(cause)
-            if cause.told is None:
-                if now - cause.noticed < self._hold(cause):
+            if cause.told is None and not self._passes(cause, now):
+                if not self._is_due(cause, now):
                     continue
-                if not (self.settings.is_silenced(cause, now) or self.ledger.is_covered(cause)):
-                    cause.told = list(self.settings.channels_for(cause))
-                    self.outbox.put(messages.problem(cause, owners, ui, self.settings.docs, now), cause.told)
+                cause.told = list(self.settings.channels_for(cause))
+                self.outbox.put(messages.problem(cause, owners, ui, self.settings.docs, now), cause.told)
             if cause.ended is not None:
                 if cause.told:
                     self.outbox.put(messages.resolved(cause, owners, ui, now), cause.told)
                 del self.ledger.causes[key]
 
+    def _passes(self, cause: Cause, now: float) -> bool:
+        """Whether a cause that nobody was told of has ended without being news: a consequence, or silenced."""
+        return cause.ended is not None and (cause.covered or self.settings.is_silenced(cause, now))
+
+    def _is_due(self, cause: Cause, now: float) -> bool:
+        if self.ledger.is_covered(cause):
+            # Once what covers it is over, it gets as long to pass as if it were new.
+            cause.covered, cause.noticed = True, now
+            return False
+        return now - cause.noticed >= self._hold(cause) and not self.settings.is_silenced(cause, now)
+
     def _hold(self, cause: Cause) -> float:
         """How long a cause is kept to itself: to count its failures, or to see whether it passes."""
         if cause.kind == "daemon":
             return 0.0
-        if cause.kind in ("run", "check", "freshness") or cause.kind in TICKS:
+        if cause.kind in ("run", "check") or cause.kind in TICKS:
             return self.settings.gather_seconds
         return self.settings.grace_seconds
 
     def _keep(self) -> None:
         self.memory.causes, self.memory.outbox = self.ledger.dump(), self.outbox.dump()
-        self.file.write(self.memory)
+        try:
+            self.file.write(self.memory)
+        except OSError as error:
+            # A full disk is when alerts are needed most: only a restart would tell something twice now.
+            _log.error("The memory can't be written: %s", error)
 
     def _read_settings(self) -> None:
         self._settings_changed = _changed(self.settings_file)
