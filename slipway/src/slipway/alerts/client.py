@@ -1,6 +1,7 @@
 """The webserver's GraphQL API, as far as the watcher asks it: three questions, and the events of an ended run."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import httpx
@@ -56,7 +57,11 @@ class Client:
 
     def __init__(self, url: str, seconds: float = 20) -> None:
         self.url = url.rstrip("/")
-        self._http = httpx.Client(timeout=seconds)
+        self._seconds = seconds
+
+    @cached_property
+    def _http(self) -> httpx.Client:
+        return httpx.Client(timeout=self._seconds)
 
     def ask(self, query: str, **variables: object) -> dict[str, Any]:
         """Return `data` of a query.
