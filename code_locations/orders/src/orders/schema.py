@@ -6,10 +6,12 @@ here. Does not belong here: the columns of assets beyond those of the source (`d
 and Dagster, so that the demo starts without it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import pyarrow as pa
+
+from slipway import columns
 
 FIRST_DAY = date(2026, 1, 1)
 """The first day (UTC) of the order system's history."""
@@ -19,17 +21,13 @@ MONEY = pa.decimal128(18, 2)
 
 
 @dataclass(frozen=True)
-class Column:
-    """One column, of a table or of an asset.
+class Column(columns.Column):
+    """One column of a table.
 
     `read` is False for columns of the source that no asset reads: a database of one's own needs them not.
     """
 
-    name: str
-    type: pa.DataType
-    description: str
-    nullable: bool = True
-    read: bool = True
+    read: bool = field(default=True, kw_only=True)
 
     @property
     def sql_type(self) -> str:
@@ -131,6 +129,5 @@ def required(*tables: Table) -> dict[str, list[str]]:
     return {table.name: [column.name for column in table.read_columns] for table in tables}
 
 
-def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
-    """Return `columns` as the schema of a frame. Nullability is left to the asset's column schema."""
-    return pa.schema([(column.name, column.type) for column in columns])
+arrow_schema = columns.arrow_schema
+"""Return columns as the schema of a frame."""

@@ -4,7 +4,8 @@ Belongs here: what Dagster's contexts say, handed on as plain values. Does not b
 anything is stored.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import dagster as dg
@@ -26,6 +27,8 @@ COLUMNS = "columns"
 """Key in an input's metadata: the columns to load. Dagster's own database IO managers name it so."""
 ALLOW_MISSING = "allow_missing_partitions"
 """Key in an input's metadata: leave missing partitions out. Dagster's `UPathIOManager` names it so."""
+CONTRACT = "slipway/contract"
+"""Key in an asset's metadata: its contract, which is published beside it; `slipway.contracts` sets it."""
 
 
 class ParquetIOManager(dg.ConfigurableIOManager):
@@ -87,19 +90,26 @@ class ParquetIOManager(dg.ConfigurableIOManager):
     _session: Session | None = PrivateAttr(default=None)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Store `obj`. Raises `slipway.storage.errors.StorageError`, or asks for a retry of the step."""
+        """Store `obj`, and then its contract if it has one.
+
+        Raises `slipway.storage.errors.StorageError`, or asks for a retry of the step.
+        """
+        declared = context.definition_metadata or {}
         # Around the asset's own errors too: of a stream they come while it is written.
         with Retries(self.step_retries).asked_for(lambda: attempts_of(context)):
-            self._store(context, obj)
+            if context.has_asset_key and CONTRACT in declared:
+                with self._contract(context, declared[CONTRACT].data):
+                    self._store(context, obj, declared)
+            else:
+                self._store(context, obj, declared)
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Return the asset, or its partitions, as the input is annotated. Raises as `handle_output`."""
         with Retries(self.step_retries).asked_for(lambda: attempts_of(context)):
             return self._load(context)
 
-    def _store(self, context: dg.OutputContext, obj: Any) -> None:
+    def _store(self, context: dg.OutputContext, obj: Any, declared: Mapping[str, Any]) -> None:
         session = self._opened()
-        declared = context.definition_metadata or {}
         if not context.has_asset_key or not context.has_asset_partitions:
             metadata = store_one(session, self._place(context), obj, declared)
             context.add_output_metadata(_without(metadata, context.output_metadata))
@@ -182,6 +192,17 @@ class ParquetIOManager(dg.ConfigurableIOManager):
         label = f"asset {key.to_user_string()}"
         request = Request(places, Wanted(form), _columns(columns, label), allow_missing, _quiet)
         return load(self._opened(), request)
+
+    @contextmanager
+    def _contract(self, context: dg.OutputContext, document: Mapping[str, Any]) -> Iterator[None]:
+        """Publish the contract once the asset is stored: it never promises what is not there yet."""
+        from slipway.contracts import publication  # noqa: PLC0415 - an asset without a contract needs none of it
+
+        place, store = asset_place(self.base_url, context.asset_key, None), self._opened().store
+        data = publication.outdated(store, place, document)
+        yield
+        if data is not None:
+            publication.publish(store, place, data)
 
     def _opened(self) -> Session:
         if self._session is None:

@@ -7,10 +7,11 @@ how rows are cleaned and summed (`cleaning.py`, `revenue.py`).
 import dagster as dg
 import pyarrow as pa
 
-from orders.defs.order_system import columns, quality, queries, revenue
+from orders.defs.order_system import columns, contracts, quality, queries, revenue
 from orders.defs.order_system.cleaning import clean, newest_per_order
 from orders.partitions import one_run
 from orders.schema import SOURCE, required
+from slipway.contracts import published
 from slipway.resources import PostgresResource
 from slipway.retries import retried
 
@@ -43,13 +44,13 @@ def raw_orders(source: PostgresResource) -> pa.RecordBatchReader:
     return source.read(queries.ALL_DELIVERIES)
 
 
-@dg.asset(
+@published(
+    contracts.CLEANED_ORDERS,
     group_name=GROUP,
     owners=OWNERS,
     kinds={"python", "parquet"},
     tags={"layer": "cleaned"},
     backfill_policy=one_run,
-    metadata={"dagster/column_schema": columns.table_schema(columns.CLEANED_WITH_LINES)},
 )
 def cleaned_orders(context: dg.AssetExecutionContext, raw_orders: pa.Table) -> pa.Table:
     """One row per order: its newest delivery, with types, UTC days and the amount in euros.
@@ -59,17 +60,17 @@ def cleaned_orders(context: dg.AssetExecutionContext, raw_orders: pa.Table) -> p
     """
     deliveries = raw_orders.num_rows
     cleaned = clean(newest_per_order(raw_orders))
-    context.add_output_metadata(quality.of_cleaning(cleaned, deliveries))
+    context.add_asset_metadata(quality.of_cleaning(cleaned, deliveries))
     return cleaned
 
 
-@dg.asset(
+@published(
+    contracts.DAILY_REVENUE,
     group_name=GROUP,
     owners=OWNERS,
     kinds={"python", "parquet"},
     tags={"layer": "report"},
     backfill_policy=one_run,
-    metadata={"dagster/column_schema": columns.table_schema(columns.DAILY_REVENUE)},
     ins={"cleaned_orders": dg.AssetIn(metadata={"columns": revenue.REVENUE_INPUTS})},
 )
 def daily_revenue(cleaned_orders: pa.Table) -> pa.Table:

@@ -9,14 +9,9 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from orders.defs.order_system.columns import CLEANED
+from orders.defs.order_system.columns import CLEANED, NO_AMOUNT, NO_CURRENCY, NOT_A_NUMBER, UNKNOWN_CURRENCY
 from orders.rates import EUR_RATES
 from orders.schema import MONEY, ORDERS, arrow_schema
-
-NO_AMOUNT = "no amount"
-NOT_A_NUMBER = "amount is not a number"
-NO_CURRENCY = "no currency"
-UNKNOWN_CURRENCY = "unknown currency"
 
 # At most 15 digits before the point in every form: what MONEY and the product with a rate can hold.
 _PLAIN = r"^[+-]?[0-9]{1,15}([.][0-9]{1,9})?$"

@@ -4,14 +4,26 @@ Belongs here: one tuple per form of table. The frames are cast to them, and the 
 belong here: columns of the source (`orders.schema`).
 """
 
-import dagster as dg
 import pyarrow as pa
 
-from orders.schema import CUSTOMERS, INSTANT, MONEY, ORDERS, Column
+import slipway.columns
+from orders.schema import CUSTOMERS, INSTANT, MONEY, ORDERS
+from slipway.columns import Column
+
+NO_AMOUNT = "no amount"
+NOT_A_NUMBER = "amount is not a number"
+NO_CURRENCY = "no currency"
+UNKNOWN_CURRENCY = "unknown currency"
+REASONS = (NO_AMOUNT, NOT_A_NUMBER, NO_CURRENCY, UNKNOWN_CURRENCY)
+"""Why an order can be without an amount in euros."""
+
+# Letters of one case only, and no blanks around them.
+_LOWER = r"^[^A-Z\s]([^A-Z]*[^A-Z\s])?$"
+_UPPER = r"^[^a-z\s]([^a-z]*[^a-z\s])?$"
 
 LINES = (
     Column("country", pa.string(), CUSTOMERS.columns[1].description),
-    Column("lines", pa.int64(), "Number of the order's lines; 0 without any.", nullable=False),
+    Column("lines", pa.int64(), "Number of the order's lines; 0 without any.", nullable=False, minimum=0),
     Column(
         "lines_total", MONEY, "Sum of quantity times unit price, in the order's currency.", nullable=False
     ),
@@ -34,11 +46,21 @@ CLEANED = (
         "Whether the newest delivery arrived on a later day than `day`.",
         nullable=False,
     ),
-    Column("status", pa.string(), "In lower case without blanks: completed, shipped, cancelled, returned."),
-    Column("currency", pa.string(), "Of the amount, ISO 4217, in upper case without blanks."),
+    Column(
+        "status",
+        pa.string(),
+        "In lower case without blanks: completed, shipped, cancelled, returned.",
+        pattern=_LOWER,
+    ),
+    Column("currency", pa.string(), "Of the amount, ISO 4217, in upper case without blanks.", pattern=_UPPER),
     Column("amount", MONEY, "What the customer pays; null if the text was no number."),
     Column("amount_eur", MONEY, "The amount in euros at the location's fixed rates; null if quarantined."),
-    Column("quarantine_reason", pa.string(), "Why the order has no amount in euros; null for a good one."),
+    Column(
+        "quarantine_reason",
+        pa.string(),
+        "Why the order has no amount in euros; null for a good one.",
+        allowed=REASONS,
+    ),
 )
 """One row per order, its newest delivery."""
 
@@ -46,37 +68,27 @@ CLEANED_WITH_LINES = CLEANED + LINES
 
 DAILY_REVENUE = (
     Column("day", pa.date32(), "The UTC day of the orders.", nullable=False),
-    Column("orders", pa.int64(), "Orders placed, whatever became of them.", nullable=False),
+    Column("orders", pa.int64(), "Orders placed, whatever became of them.", nullable=False, minimum=1),
     Column(
         "revenue_eur", MONEY, "Sum of the orders that were neither cancelled nor returned.", nullable=False
     ),
-    Column("returns", pa.int64(), "Orders that came back.", nullable=False),
+    Column("returns", pa.int64(), "Orders that came back.", nullable=False, minimum=0),
     Column(
         "returned_eur", MONEY, "Sum of the orders that came back; no part of the revenue.", nullable=False
     ),
-    Column("cancelled", pa.int64(), "Orders that were called off.", nullable=False),
-    Column("quarantined", pa.int64(), "Orders without an amount in euros; in no sum.", nullable=False),
+    Column("cancelled", pa.int64(), "Orders that were called off.", nullable=False, minimum=0),
+    Column(
+        "quarantined", pa.int64(), "Orders without an amount in euros; in no sum.", nullable=False, minimum=0
+    ),
 )
 
 CUSTOMER_SPEND = (
     Column("day", pa.date32(), "The UTC day of the orders.", nullable=False),
     Column("customer_id", pa.int64(), "Who ordered; null for all guests together."),
-    Column("orders", pa.int64(), "Orders placed, whatever became of them.", nullable=False),
+    Column("orders", pa.int64(), "Orders placed, whatever became of them.", nullable=False, minimum=1),
     Column("spend_eur", MONEY, "Sum of the orders that were neither cancelled nor returned.", nullable=False),
     Column("returned_eur", MONEY, "Sum of the orders that came back; no part of the spend.", nullable=False),
 )
 
-
-def table_schema(columns: tuple[Column, ...]) -> dg.TableSchema:
-    """Return `columns` as Dagster shows them: type, description, nullable or not."""
-    return dg.TableSchema(
-        [
-            dg.TableColumn(
-                column.name,
-                str(column.type),
-                column.description,
-                dg.TableColumnConstraints(nullable=column.nullable),
-            )
-            for column in columns
-        ]
-    )
+table_schema = slipway.columns.table_schema
+"""Return columns as Dagster shows them."""

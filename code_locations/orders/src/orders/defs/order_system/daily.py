@@ -8,16 +8,18 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from orders.defs.order_system import columns, quality, queries, revenue
+from orders.defs.order_system import contracts, quality, queries, revenue
 from orders.defs.order_system.assets import GROUP, OWNERS, SOURCE_POOL
 from orders.defs.order_system.cleaning import clean, newest_per_order
 from orders.partitions import daily, one_run
 from orders.schema import SOURCE, required
+from slipway.contracts import published
 from slipway.resources import PostgresResource
 from slipway.retries import retried
 
 
-@dg.asset(
+@published(
+    contracts.DAILY_ORDERS,
     group_name=GROUP,
     owners=OWNERS,
     kinds={"postgres", "parquet"},
@@ -25,10 +27,7 @@ from slipway.retries import retried
     pool=SOURCE_POOL,
     backfill_policy=one_run,
     partitions_def=daily,
-    metadata={
-        "dagster/column_schema": columns.table_schema(columns.CLEANED_WITH_LINES),
-        "slipway/partition_by": "day",
-    },
+    metadata={"slipway/partition_by": "day"},
 )
 @retried
 def daily_orders(context: dg.AssetExecutionContext, source: PostgresResource) -> pa.Table:
@@ -53,17 +52,15 @@ def daily_orders(context: dg.AssetExecutionContext, source: PostgresResource) ->
     return cleaned
 
 
-@dg.asset(
+@published(
+    contracts.CUSTOMER_SPEND,
     group_name=GROUP,
     owners=OWNERS,
     kinds={"python", "parquet"},
     tags={"layer": "report"},
     backfill_policy=one_run,
     partitions_def=daily,
-    metadata={
-        "dagster/column_schema": columns.table_schema(columns.CUSTOMER_SPEND),
-        "slipway/partition_by": "day",
-    },
+    metadata={"slipway/partition_by": "day"},
     ins={"daily_orders": dg.AssetIn(metadata={"columns": revenue.SPEND_INPUTS})},
 )
 def daily_revenue_partitioned(daily_orders: pa.Table) -> pa.Table:

@@ -10,11 +10,12 @@ import dagster as dg
 import pyarrow as pa
 from pydantic import Field
 
-from orders.defs.order_system import columns, quality, queries, watermark
+from orders.defs.order_system import columns, contracts, quality, queries, watermark
 from orders.defs.order_system.assets import GROUP, OWNERS, SOURCE_POOL
 from orders.defs.order_system.merging import Merged, merge
 from orders.partitions import daily, one_run
 from orders.schema import ORDERS, arrow_schema, required
+from slipway.contracts import published
 from slipway.resources import PostgresResource
 from slipway.retries import retried
 from slipway.storage import ParquetIOManager
@@ -58,13 +59,13 @@ class SilverConfig(dg.Config):
     )
 
 
-@dg.asset(
+@published(
+    contracts.SILVER_ORDERS,
     group_name=GROUP,
     owners=OWNERS,
     kinds={"python", "parquet", "silver"},
     tags={"layer": "silver"},
     backfill_policy=one_run,
-    metadata={"dagster/column_schema": columns.table_schema(columns.CLEANED)},
     deps=[bronze_orders],
 )
 @retried
@@ -113,7 +114,7 @@ def silver_orders(
         )
     merged = merge(stored, delivered, plan.days)
     _report(context, plan, merged)
-    context.add_output_metadata({**quality.of_merging(plan, merged), **watermark.record(merged.table, until)})
+    context.add_asset_metadata({**quality.of_merging(plan, merged), **watermark.record(merged.table, until)})
     return merged.table
 
 
