@@ -193,6 +193,17 @@ def test_what_happened_while_the_watcher_was_down_is_told_and_nothing_twice(
     assert len(watch.told(600)) == 5
 
 
+def test_a_backlog_is_worked_off_in_pieces(watch: Watch, dagster: Dagster) -> None:
+    for number in range(450):
+        dagster.now += 1
+        dagster.end_run("FAILURE", step_failure("raw", TELLING), will_retry="false", partition=str(number))
+    watch.start()
+    assert watch.told(5) == []
+    assert [cause.count for cause in open_causes(watch.folder)] == [200]
+    assert watch.told(60) == ["Failing [orders]: Step raw failed"]
+    assert [cause.count for cause in open_causes(watch.folder)] == [450]
+
+
 def test_what_happened_before_the_very_first_start_is_not_told(tmp_path: Path, dagster: Dagster) -> None:
     dagster.end_run("FAILURE", step_failure("raw", TELLING), will_retry="false")
     dagster.tick("FAILURE", 1)

@@ -20,6 +20,8 @@ SETTLE_SECONDS = 10.0
 PATIENCE_SECONDS = 900.0
 # Updates are not committed in the order of their times: look back this far.
 OVERLAP_SECONDS = 120.0
+# At one look: after hours without a watcher there may be thousands.
+MOST_RUNS = 200
 _WILL_RETRY = "dagster/will_retry"
 _RETRIED_BY = "dagster/auto_retry_run_id"
 _PARTITION = "dagster/partition"
@@ -58,16 +60,21 @@ class Runs:
         """
         horizon = max(self.updated_after, self.memory.began)
         runs = sorted(self._all(first_page), key=_ended_at)
-        for run in runs:
-            known = run["runId"] in self.memory.seen or run["runId"] in self.memory.waiting
-            if not known and _ended_at(run) > horizon:
-                self._take(run, now)
+        new = [run for run in runs if not self._is_known(run["runId"]) and _ended_at(run) > horizon]
+        for run in new[:MOST_RUNS]:
+            self._take(run, now)
         self._look_after_waiting(now)
+        if len(new) > MOST_RUNS:
+            # The rest is there at the next look; what it comes to so far is told meanwhile.
+            return
         newest = max((run["updateTime"] for run in runs), default=0.0)
         # Where nothing happens, it moves once a minute: so a burst is not asked for again and again.
         self.memory.updated = max(self.memory.updated, newest, (now - OVERLAP_SECONDS) // 60 * 60)
         keep = self.updated_after
         self.memory.seen = {run: end for run, end in self.memory.seen.items() if end > keep}
+
+    def _is_known(self, run_id: str) -> bool:
+        return run_id in self.memory.seen or run_id in self.memory.waiting
 
     def _all(self, page: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
         updated = self.updated_after
