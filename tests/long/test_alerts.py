@@ -98,7 +98,7 @@ SETTINGS = """
 poll_seconds = 1
 gather_seconds = 4
 grace_seconds = 6
-daemon_stale_seconds = 75
+daemon_stale_seconds = 60
 ui = "https://dagster.example.com"
 default = ["file"]
 

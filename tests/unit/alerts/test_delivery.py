@@ -204,9 +204,23 @@ def test_retry_after_is_obeyed(webhook: Webhook, tmp_path: Path) -> None:
     assert len(webhook.tries) == 1
     post.flush(1030)
     assert len(webhook.tries) == 2
+    post.outbox.hurry()
     post.flush(1030 + 3599)
     assert len(webhook.tries) == 2
     post.flush(1030 + 3600)
+    assert len(webhook.taken) == 1
+
+
+def test_what_was_mended_is_tried_at_once(webhook: Webhook, tmp_path: Path) -> None:
+    post = Post(tmp_path, SlackChannel("slack", "HOOK"))
+    webhook.answers = [(500, {})] * 8
+    post.outbox.put(message(), ["slack"])
+    for at in range(8):
+        post.flush(1000 + at * 300)
+    post.flush(1000 + 7 * 300 + 60)
+    assert webhook.taken == []
+    post.outbox.hurry()
+    post.flush(1000 + 7 * 300 + 60)
     assert len(webhook.taken) == 1
 
 

@@ -32,6 +32,7 @@ class _Letter:
     message: Message
     attempts: int = 0
     not_before: float = 0.0
+    asked: bool = False
 
 
 class Outbox:
@@ -54,6 +55,12 @@ class Outbox:
                 lost.channel,
                 lost.message.subject,
             )
+
+    def hurry(self) -> None:
+        """Try everything at once, for something was mended; but not what a receiver asked to wait for."""
+        for letter in self._letters:
+            if not letter.asked:
+                letter.not_before = 0.0
 
     def dump(self) -> list[dict[str, Any]]:
         """Return what the constructor reads, as JSON can hold it."""
@@ -106,7 +113,7 @@ class Outbox:
         # Half of it by chance: several watchers, or channels, must not come back in step.
         slower = min(LONGEST_WAIT, 2.0**letter.attempts) * random.uniform(0.5, 1)  # noqa: S311
         wait = min(error.wait, _LONGEST_ASKED) if error.wait is not None else slower
-        letter.not_before = now + wait
+        letter.not_before, letter.asked = now + wait, error.wait is not None
         if now - letter.message.at > _KEEP_SECONDS:
             _log.error("Given up after a week: %s for %s (%s)", letter.message.subject, letter.channel, error)
             return True

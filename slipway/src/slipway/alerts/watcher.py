@@ -92,6 +92,7 @@ class Watcher:
         self.file = file
         self.memory, known = file.read(now)
         self.ledger, self.outbox = Ledger.load(self.memory.causes), Outbox(self.memory.outbox)
+        self.outbox.hurry()
         self.client, self.catalog = Client(self.url), Catalog()
         stale = self.settings.daemon_stale_seconds
         self.conditions = Conditions(self.catalog, self.ledger, self.memory, stale)
@@ -173,6 +174,7 @@ class Watcher:
         except LocalPlatformError as error:
             _log.error("The settings stay as they were: %s", error)
         else:
+            self.outbox.hurry()
             self.conditions.daemon_stale_seconds = self.settings.daemon_stale_seconds
             _log.info("Read %s anew", self.settings_file)
 
