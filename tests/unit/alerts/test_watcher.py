@@ -267,6 +267,15 @@ def test_a_webserver_that_does_not_answer(watch: Watch, dagster: Dagster) -> Non
     assert len(watch.told(30)) == 2
 
 
+def test_a_webserver_that_starts_with_the_watcher_has_time_to(watch: Watch, dagster: Dagster) -> None:
+    dagster.silent = "ConnectError: Connection refused"
+    (watch.folder / "alerts.toml").write_text("grace_seconds = 1")
+    watch.start()
+    watch.pass_time(50)
+    dagster.silent = ""
+    assert watch.told(30) == []
+
+
 def test_silences_are_read_anew_and_end(tmp_path: Path, dagster: Dagster) -> None:
     watch = Watch(tmp_path, dagster)
     silence = "[[silences]]\nmatch = 'run orders *'\nuntil = 1970-01-01T01:00:00Z\n"

@@ -12,6 +12,8 @@ from slipway.alerts.ticks import take_repository
 
 WEBSERVER = "webserver"
 DAEMON = "daemon"
+# How long a webserver may take to start, however short the grace is.
+START_SECONDS = 60.0
 _SAYS_NOTHING = RootError("", "")
 
 
@@ -23,12 +25,16 @@ class Conditions:
     ledger: Ledger
     memory: Memory
     daemon_stale_seconds: float
+    started: float
     # Since when the webserver has answered without a gap; before that no heartbeat could be seen.
     answering_since: float | None = None
+    _has_answered: bool = False
 
     def webserver_silent(self, url: str, reason: str, now: float) -> None:
-        """Take note that the webserver did not answer."""
+        """Take note that the webserver did not answer; one that starts beside the watcher has time to."""
         self.answering_since = None
+        if not self._has_answered and now - self.started < START_SECONDS:
+            return
         self.ledger.fail(
             Failure(
                 kind="webserver",
@@ -47,6 +53,7 @@ class Conditions:
 
     def webserver_answers(self, now: float) -> None:
         """Take note that the webserver answered."""
+        self._has_answered = True
         self.answering_since = now if self.answering_since is None else self.answering_since
         self.ledger.recover(WEBSERVER, now)
 

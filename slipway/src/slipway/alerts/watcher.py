@@ -95,7 +95,7 @@ class Watcher:
         self.outbox.hurry()
         self.client, self.catalog = Client(self.url), Catalog()
         stale = self.settings.daemon_stale_seconds
-        self.conditions = Conditions(self.catalog, self.ledger, self.memory, stale)
+        self.conditions = Conditions(self.catalog, self.ledger, self.memory, stale, started=now)
         self.runs = Runs(self.client, self.catalog, self.ledger, self.memory)
         self._first_assets = not known
         self._answered, self._assets_at, self._beaten_at = self.memory.polled, 0.0, 0.0
