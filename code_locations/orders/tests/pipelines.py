@@ -17,21 +17,21 @@ class Pipeline:
 
     def __init__(
         self,
-        source: Database,
+        database: Database,
         folder: Path,
         *,
         assets: tuple[str, ...] = (),
-        instance: dg.DagsterInstance | None = None,
+        source: PostgresResource | None = None,
     ) -> None:
         self.folder = folder
         resources = {
-            "source": PostgresResource(url=source.url, connect_retry_seconds=1),
+            "source": source or PostgresResource(url=database.url, connect_retry_seconds=1),
             "io_manager": ParquetIOManager(base_url=folder.as_uri()),
         }
         jobs = [dg.define_asset_job("chosen", dg.AssetSelection.assets(*assets))] if assets else []
         self.defs = dg.Definitions.merge(build_defs(resources=resources), dg.Definitions(jobs=jobs))
         self.job = self.defs.resolve_job_def("chosen" if assets else "daily_pipeline")
-        self.instance = instance or dg.DagsterInstance.ephemeral()
+        self.instance = dg.DagsterInstance.ephemeral()
 
     def run(self, first: str, last: str, *, fails: bool = False) -> dg.ExecuteInProcessResult:
         tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}

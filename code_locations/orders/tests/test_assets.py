@@ -147,8 +147,14 @@ def test_materializations_say_what_they_hold(whole: tuple, demo: Database) -> No
 
 
 def test_checks_report(whole: tuple, demo: Database) -> None:
-    found = {each.check_name: each for each in whole[1].get_asset_check_evaluations()}
-    assert found["orders_not_empty"].passed
+    evaluations = whole[1].get_asset_check_evaluations()
+    found = {each.check_name: each for each in evaluations}
+    assert {each.check_name for each in evaluations if not each.passed} == {"no_negative_amounts"}
+    checked = {(each.asset_key.to_user_string(), each.check_name) for each in evaluations}
+    assert checked == {
+        (key.asset_key.to_user_string(), key.name)
+        for key in whole[0].job.asset_layer.asset_graph.asset_check_keys
+    }
     negative = found["no_negative_amounts"]
     assert not negative.passed
     assert negative.severity is dg.AssetCheckSeverity.WARN

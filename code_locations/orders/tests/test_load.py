@@ -32,8 +32,34 @@ ASSETS = {
     "bronze_orders",
     "silver_orders",
 }
-CHECKS = {("raw_orders", "orders_not_empty"), ("cleaned_orders", "no_negative_amounts")}
+BLOCKING = {
+    ("raw_orders", "orders_not_empty"),
+    ("raw_orders", "matches_source"),
+    ("raw_orders", "row_ids_unique"),
+    ("raw_orders", "keys_present"),
+    ("cleaned_orders", "adds_up"),
+    ("daily_revenue", "adds_up"),
+    ("daily_orders", "matches_source"),
+    ("daily_orders", "row_count_anomaly"),
+    ("daily_revenue_partitioned", "adds_up"),
+    ("bronze_orders", "matches_source"),
+    ("bronze_orders", "row_ids_unique"),
+    ("bronze_orders", "keys_present"),
+    ("bronze_orders", "row_count_anomaly"),
+    ("silver_orders", "holds_what_was_read"),
+}
+WARNING = {
+    ("raw_orders", "times_in_order"),
+    ("raw_orders", "not_shrunk"),
+    ("cleaned_orders", "no_negative_amounts"),
+    ("cleaned_orders", "few_quarantined"),
+    ("bronze_orders", "times_in_order"),
+    ("silver_orders", "nothing_gone"),
+    ("silver_orders", "nothing_before_window"),
+}
 PUBLISHED = {"cleaned_orders", "daily_orders", "daily_revenue", "daily_revenue_partitioned", "silver_orders"}
+BLOCKING |= {(asset, "contract") for asset in PUBLISHED}
+CHECKS = BLOCKING | WARNING
 DAILY = {"daily_orders", "daily_revenue_partitioned", "bronze_orders"}
 
 
@@ -80,8 +106,7 @@ def test_the_code_server_serves_the_whole_graph(served: RemoteRepository) -> Non
     nodes = {node.asset_key.to_user_string(): node for node in served.get_asset_node_snaps()}
     assert set(nodes) == ASSETS
     checks = {(each.asset_key.to_user_string(), each.name) for each in served.get_asset_check_node_snaps()}
-    assert {each for each in checks if each[1] != "contract"} == CHECKS
-    assert {asset for asset, name in checks if name == "contract"} == set(PUBLISHED)
+    assert checks == CHECKS
     assert {job.name for job in served.get_all_jobs()} >= {"daily_pipeline"}
     assert {key.to_user_string() for key in served.get_asset_keys_in_job("daily_pipeline")} == ASSETS
     (schedule,) = served.get_schedules()
@@ -128,8 +153,10 @@ def test_every_asset_says_what_it_is(defs: dg.Definitions) -> None:
 
 
 def test_checks_have_their_severity_and_blocking(defs: dg.Definitions) -> None:
-    blocking = {spec.name: spec.blocking for check in defs.asset_checks for spec in check.check_specs}
-    assert blocking == {"orders_not_empty": True, "no_negative_amounts": False}
+    specs = [spec for each in [*defs.asset_checks, *defs.assets] for spec in each.check_specs]
+    assert all(spec.description for spec in specs)
+    found = {(spec.asset_key.to_user_string(), spec.name) for spec in specs if spec.blocking}
+    assert found == BLOCKING
 
 
 def test_an_environment_is_needed_and_has_to_exist(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from orders.defs.order_system import assets, checks, daily, history, jobs
+from orders.freshness import policies
 from slipway.environment import Environment, current_environment
 from slipway.launch import in_process_executor
 from slipway.resources import PostgresResource, platform_resources
@@ -20,7 +21,9 @@ def build_defs(
 ) -> dg.Definitions:
     """Return all definitions over `resources`, which has `source` (a PostgresResource) and `io_manager`."""
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([assets, daily, history]),
+        assets=dg.map_asset_specs(
+            policies(environment, assets.GROUP), dg.load_assets_from_modules([assets, daily, history])
+        ),
         asset_checks=dg.load_asset_checks_from_modules([checks]),
         jobs=[jobs.daily_pipeline],
         schedules=[jobs.daily_pipeline_schedule(environment)],

@@ -8,6 +8,8 @@ from datetime import date, timedelta
 import numpy as np
 import numpy.typing as npt
 
+from orders.seasons import black_friday, is_holiday
+
 # Monday to Sunday: people order at the weekend's end.
 _WEEKDAYS = np.array([1.05, 0.95, 0.95, 1.0, 1.05, 0.9, 1.1])
 _YEARLY_SWING = 0.25
@@ -16,7 +18,6 @@ _GROWTH_PER_YEAR = 0.2
 _BLACK_FRIDAY = 3.0
 _CYBER_MONDAY = 2.2
 _HOLIDAYS = 0.35
-_HOLIDAY_DATES = {(1, 1), (12, 24), (12, 25), (12, 26), (12, 31)}
 
 HOUR_WEIGHTS = np.array(
     [3, 2, 1, 1, 1, 2, 4, 7, 10, 12, 13, 14, 15, 14, 13, 12, 12, 13, 15, 18, 20, 18, 12, 6], dtype=np.float64
@@ -44,12 +45,6 @@ def orders_per_day(orders: int, first: date, last: date) -> npt.NDArray[np.int64
 
 
 def _special(day: date) -> float:
-    if (day.month, day.day) in _HOLIDAY_DATES:
+    if is_holiday(day):
         return _HOLIDAYS
-    # The day after the fourth Thursday of November, and the Monday that follows.
-    thursday = date(day.year, 11, 22) + timedelta(days=(3 - date(day.year, 11, 22).weekday()) % 7)
-    if day == thursday + timedelta(days=1):
-        return _BLACK_FRIDAY
-    if day == thursday + timedelta(days=4):
-        return _CYBER_MONDAY
-    return 1.0
+    return {0: _BLACK_FRIDAY, 3: _CYBER_MONDAY}.get((day - black_friday(day.year)).days, 1.0)

@@ -7,7 +7,7 @@ how rows are cleaned and summed (`cleaning.py`, `revenue.py`).
 import dagster as dg
 import pyarrow as pa
 
-from orders.defs.order_system import columns, contracts, quality, queries, revenue
+from orders.defs.order_system import columns, contracts, feed, quality, queries, revenue, verdicts
 from orders.defs.order_system.cleaning import clean, newest_per_order
 from orders.partitions import one_run
 from orders.schema import SOURCE, required
@@ -17,6 +17,8 @@ from slipway.retries import retried
 
 OWNERS = ["team:orders"]
 GROUP = "order_system"
+TABLE = dg.PythonObjectDagsterType(pa.Table)
+"""The type of an asset with checks of its own: Dagster takes a MaterializeResult there for one without a value."""
 SOURCE_POOL = "source_db"
 """Of every step that reads the order system; pyproject.toml says how many may at a time."""
 
@@ -31,7 +33,7 @@ SOURCE_POOL = "source_db"
     metadata={"dagster/column_schema": columns.table_schema(columns.RAW)},
 )
 @retried
-def raw_orders(source: PostgresResource) -> pa.RecordBatchReader:
+def raw_orders(context: dg.AssetExecutionContext, source: PostgresResource) -> pa.RecordBatchReader:
     """Every delivery of every order as it is in the source, with its country and the sum of its lines.
 
     Columns: `columns.RAW`; text columns as text. By row_id. Streamed from one snapshot of the database:
@@ -41,6 +43,8 @@ def raw_orders(source: PostgresResource) -> pa.RecordBatchReader:
         MissingRelationError: the source lacks a table or a column of `schema.SOURCE`; all are named.
     """
     source.check_columns(required(*SOURCE))
+    # For the check that is made once all of the stream has been stored.
+    context.add_output_metadata({feed.SOURCE_MEASURES: verdicts.measures(source, queries.FEED_MEASURES)})
     return source.read(queries.ALL_DELIVERIES)
 
 
@@ -51,17 +55,21 @@ def raw_orders(source: PostgresResource) -> pa.RecordBatchReader:
     kinds={"python", "parquet"},
     tags={"layer": "cleaned"},
     backfill_policy=one_run,
+    dagster_type=TABLE,
+    check_specs=verdicts.CLEANED,
 )
-def cleaned_orders(context: dg.AssetExecutionContext, raw_orders: pa.Table) -> pa.Table:
+def cleaned_orders(raw_orders: pa.Table) -> dg.MaterializeResult:
     """One row per order: its newest delivery, with types, UTC days and the amount in euros.
 
     Columns: `columns.CLEANED_WITH_LINES`; by order_id. Orders whose amount can't be read or converted are
     kept, marked in quarantine_reason, and counted in the materialization's metadata.
     """
-    deliveries = raw_orders.num_rows
     cleaned = clean(newest_per_order(raw_orders))
-    context.add_asset_metadata(quality.of_cleaning(cleaned, deliveries))
-    return cleaned
+    return dg.MaterializeResult(
+        value=cleaned,
+        metadata=quality.of_cleaning(cleaned, raw_orders.num_rows),
+        check_results=verdicts.of_cleaned(cleaned, raw_orders),
+    )
 
 
 @published(
@@ -72,10 +80,13 @@ def cleaned_orders(context: dg.AssetExecutionContext, raw_orders: pa.Table) -> p
     tags={"layer": "report"},
     backfill_policy=one_run,
     ins={"cleaned_orders": dg.AssetIn(metadata={"columns": revenue.REVENUE_INPUTS})},
+    dagster_type=TABLE,
+    check_specs=verdicts.REVENUE,
 )
-def daily_revenue(cleaned_orders: pa.Table) -> pa.Table:
+def daily_revenue(cleaned_orders: pa.Table) -> dg.MaterializeResult:
     """Orders, revenue and returns of each UTC day, in euros.
 
     Columns: `columns.DAILY_REVENUE`; by day. What counts as revenue is in `revenue.daily_revenue`.
     """
-    return revenue.daily_revenue(cleaned_orders)
+    sums = revenue.daily_revenue(cleaned_orders)
+    return dg.MaterializeResult(value=sums, check_results=verdicts.of_revenue(sums, cleaned_orders))

@@ -5,13 +5,14 @@ again from it without the source. Does not belong here: how rows are cleaned and
 """
 
 from datetime import timedelta
+from functools import partial
 
 import dagster as dg
 import pyarrow as pa
 from pydantic import Field
 
-from orders.defs.order_system import columns, contracts, quality, queries, watermark
-from orders.defs.order_system.assets import GROUP, OWNERS, SOURCE_POOL
+from orders.defs.order_system import columns, contracts, quality, queries, verdicts, watermark
+from orders.defs.order_system.assets import GROUP, OWNERS, SOURCE_POOL, TABLE
 from orders.defs.order_system.merging import Merged, merge
 from orders.partitions import daily, one_run
 from orders.schema import ORDERS, arrow_schema, required
@@ -33,9 +34,11 @@ from slipway.storage import ParquetIOManager
         "dagster/column_schema": columns.table_schema(columns.DELIVERED),
         "slipway/partition_by": "received_at",
     },
+    dagster_type=TABLE,
+    check_specs=verdicts.BRONZE,
 )
 @retried
-def bronze_orders(context: dg.AssetExecutionContext, source: PostgresResource) -> pa.Table:
+def bronze_orders(context: dg.AssetExecutionContext, source: PostgresResource) -> dg.MaterializeResult:
     """The rows of the feed that arrived on the day, as they arrived; text columns as text.
 
     Columns: `columns.DELIVERED`; partitioned by the UTC day of received_at; by received_at and row_id.
@@ -45,7 +48,11 @@ def bronze_orders(context: dg.AssetExecutionContext, source: PostgresResource) -
     """
     source.check_columns(required(ORDERS))
     start, end = context.partition_time_window
-    return source.read_table(queries.DELIVERIES_RECEIVED, {"start": start, "end": end})
+    bounds = {"start": start, "end": end}
+    ask = partial(verdicts.measures, source, queries.RECEIVED_MEASURES, bounds)
+    before = ask()
+    rows = source.read_table(queries.DELIVERIES_RECEIVED, bounds)
+    return dg.MaterializeResult(value=rows, check_results=verdicts.of_bronze(context, rows, before, ask))
 
 
 class SilverConfig(dg.Config):
@@ -67,11 +74,13 @@ class SilverConfig(dg.Config):
     tags={"layer": "silver"},
     backfill_policy=one_run,
     deps=[bronze_orders],
+    dagster_type=TABLE,
+    check_specs=verdicts.SILVER,
 )
 @retried
 def silver_orders(
     context: dg.AssetExecutionContext, config: SilverConfig, io_manager: dg.ResourceParam[ParquetIOManager]
-) -> pa.Table:
+) -> dg.MaterializeResult:
     """One row per order, of all that has ever arrived: its newest delivery, cleaned.
 
     Columns: `columns.CLEANED`; not partitioned; by order_id.
@@ -114,8 +123,11 @@ def silver_orders(
         )
     merged = merge(stored, delivered, plan.days)
     _report(context, plan, merged)
-    context.add_asset_metadata({**quality.of_merging(plan, merged), **watermark.record(merged.table, until)})
-    return merged.table
+    return dg.MaterializeResult(
+        value=merged.table,
+        metadata={**quality.of_merging(plan, merged), **watermark.record(merged.table, until)},
+        check_results=verdicts.of_silver(plan, stored, delivered, merged),
+    )
 
 
 def _report(context: dg.AssetExecutionContext, plan: watermark.Plan, merged: Merged) -> None:

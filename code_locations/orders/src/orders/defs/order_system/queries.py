@@ -2,7 +2,8 @@
 
 Belongs here: SQL, made of the columns of `orders.schema`. Bounds are bound parameters `:start` and
 `:end`, the end exclusive. Every query says the order of its rows, as Postgres promises none: the same
-rows in the same order are the same bytes. Does not belong here: running it.
+rows in the same order are the same bytes. The last three measure the source for reconciliation, in words of
+their own. Does not belong here: running it.
 """
 
 from orders.schema import MONEY, ORDERS, Column
@@ -39,3 +40,30 @@ SELECT {_DELIVERED} FROM orders o
 WHERE o.received_at >= :start AND o.received_at < :end ORDER BY o.received_at, o.row_id
 """  # noqa: S608
 """The rows that arrived within the bounds, as they are: the columns of `columns.DELIVERED`."""
+
+_DAY = "to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
+_SUM = "CAST(coalesce(sum({column}), 0) AS numeric(38, {scale}))"
+
+FEED_MEASURES = f"""
+SELECT 'all' AS part, count(*) AS rows, {_SUM.format(column="row_id", scale=0)} AS row_ids FROM orders
+"""  # noqa: S608
+"""How many rows the feed has, and the sum of their ids."""
+
+RECEIVED_MEASURES = f"""
+SELECT {_DAY.format(column="received_at")} AS part, count(*) AS rows,
+       {_SUM.format(column="row_id", scale=0)} AS row_ids
+FROM orders WHERE received_at >= :start AND received_at < :end GROUP BY 1 ORDER BY 1
+"""  # noqa: S608
+"""The same by day of arrival, within the bounds."""
+
+PLACED_MEASURES = f"""
+WITH newest AS (
+    SELECT DISTINCT ON (order_id) order_id, ordered_at FROM orders
+    WHERE order_id IN (SELECT order_id FROM orders WHERE ordered_at >= :start AND ordered_at < :end)
+    ORDER BY order_id, received_at DESC, row_id DESC
+), placed AS (SELECT * FROM newest WHERE ordered_at >= :start AND ordered_at < :end)
+SELECT {_DAY.format(column="ordered_at")} AS part, count(DISTINCT placed.order_id) AS rows,
+       {_SUM.format(column="quantity * unit_price", scale=2)} AS lines_total
+FROM placed LEFT JOIN order_lines USING (order_id) GROUP BY 1 ORDER BY 1
+"""  # noqa: S608
+"""By day of the order, within the bounds: orders by their newest delivery, and what their lines add up to."""
