@@ -17,6 +17,7 @@ from slipway.commands import alerts
 from slipway.commands.backfill import backfill
 from slipway.commands.catch_up import catch_up
 from slipway.commands.checkout import console, open_platform
+from slipway.commands.contracts import contracts
 from slipway.commands.pools import pools
 from slipway.environment import MissingSettingError
 from slipway.local import report
@@ -133,5 +134,6 @@ def _demo_arguments(platform: LocalPlatform, option: str) -> tuple[str, tuple[st
 
 
 app.command()(backfill)
+app.command()(contracts)
 app.command()(pools)
 app.command("catch-up")(catch_up)

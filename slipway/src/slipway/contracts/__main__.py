@@ -14,6 +14,10 @@ import dagster as dg
 from slipway.contracts import baseline
 from slipway.contracts.errors import NoContractError
 from slipway.contracts.publication import published_bytes
+from slipway.environment import required_setting
+
+_PATIENCE = 15.0
+"""Seconds for which a server that is down is asked again: somebody waits for the answer."""
 
 
 def load(module: str) -> dg.Definitions:
@@ -34,7 +38,9 @@ def main() -> int:
     parser.add_argument("module", help="where `defs` is")
     parser.add_argument("folder", type=Path, help="the committed contract files")
     parser.add_argument("--update", action="store_true", help="write the files of what may be changed so")
-    parser.add_argument("--store", metavar="URL", help="compare with what is published there, too")
+    parser.add_argument(
+        "--published", action="store_true", help="compare with what is published in the storage, too"
+    )
     options = parser.parse_args()
     definitions = load(options.module)
     if options.update:
@@ -43,8 +49,9 @@ def main() -> int:
         sys.stdout.write(say)
     else:
         complaints = baseline.complaints(definitions, options.folder)
-    if options.store:
-        complaints += _against_store(definitions, options.store)
+    if options.published:
+        url = required_setting("SLIPWAY_STORAGE_URL", "where assets and their contracts are")
+        complaints += against_store(definitions, url)
     sys.stderr.write("".join(f"{text}\n\n" for text in complaints))
     if not complaints:
         assets = baseline.declared(definitions)
@@ -52,12 +59,12 @@ def main() -> int:
     return 1 if complaints else 0
 
 
-def _against_store(definitions: dg.Definitions, url: str) -> list[str]:
+def against_store(definitions: dg.Definitions, url: str) -> list[str]:
     """Compare with the published files; one that is not there yet has no readers."""
     found = []
     for asset, ours in sorted(baseline.declared(definitions).items()):
         try:
-            where, there = published_bytes(url, asset)
+            where, there = published_bytes(url, asset, retry_seconds=_PATIENCE)
         except NoContractError:
             continue
         if complaint := baseline.compared(asset, there, ours, where):
