@@ -26,6 +26,15 @@ class Database:
                 connection.execute(statement)
 
 
+def make_tables(source: Database, orders: str = "orders") -> None:
+    source.run(
+        "CREATE TABLE customers (customer_id int, country varchar(2))",
+        "CREATE TABLE order_lines (order_id int, quantity smallint, unit_price double precision)",
+        f"CREATE TABLE {orders} (row_id int, order_id int, customer_id int, ordered_at timestamptz, "
+        "received_at timestamptz, status varchar(20), currency char(3), amount text)",
+    )
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

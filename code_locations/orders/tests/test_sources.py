@@ -6,7 +6,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from databases import Database
+from databases import Database, make_tables
 from pipelines import Pipeline
 
 from orders.definitions import build_defs
@@ -43,15 +43,6 @@ def test_late_and_corrected_orders_find_their_way(new_database, tmp_path: Path) 
     assert [row[1] for row in pipeline.rows("daily_orders", "2026-01-01")] == [11]
     assert [row[1] for row in pipeline.rows("daily_orders", "2026-01-02")] == [10, 12]
     assert pipeline.rows("daily_orders", "2026-01-03") == []
-
-
-def make_tables(source: Database, orders: str = "orders") -> None:
-    source.run(
-        "CREATE TABLE customers (customer_id int, country varchar(2))",
-        "CREATE TABLE order_lines (order_id int, quantity smallint, unit_price double precision)",
-        f"CREATE TABLE {orders} (row_id int, order_id int, customer_id int, ordered_at timestamptz, "
-        "received_at timestamptz, status varchar(20), currency char(3), amount text)",
-    )
 
 
 def test_the_bytes_do_not_depend_on_where_the_rows_lie(new_database, tmp_path: Path) -> None:
