@@ -5,7 +5,8 @@ assets (`slipway.storage`), and what is in the files.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,14 @@ import dagster as dg
 from pydantic import Field
 
 if TYPE_CHECKING:
-    from obstore import ReadableFile
+    from obstore import ObjectMeta, ReadableFile
     from obstore.store import ObjectStore
 
-# As S3 servers differ in the HTTP status: versitygw answers an unknown access key with 404.
+PAGE = 1000
+"""Objects of a page: what S3 answers at most."""
+CHUNK = 1024 * 1024
+
+_MADE_UP = re.compile(r"\d+-\d{8}T\d{6}")
 
 
 class LandingError(dg.Failure):
@@ -34,6 +39,10 @@ class MissingObjectError(LandingError):
     """There is no such object, or no such bucket."""
 
 
+class SupersededObjectError(LandingError):
+    """The object has been overwritten since: it is not the version that was asked for."""
+
+
 class LandingUnavailableError(LandingError):
     """The server did not answer within the time allowed; a later attempt may succeed."""
 
@@ -42,11 +51,29 @@ class LandingUnavailableError(LandingError):
 
 @dataclass(frozen=True)
 class LandingObject:
-    """One object: its key below the bucket's URL, bytes, and when it was last written (UTC)."""
+    """One version of one object: its key below the bucket's URL, bytes, and when it was written (UTC).
+
+    `e_tag` is without quotes, and empty where the server knows none (a file put into the folder of a server
+    that keeps objects as files). S3 gives a multipart upload the time at which it was begun.
+    """
 
     key: str
     size: int
     modified: dt.datetime
+    e_tag: str = ""
+
+    @property
+    def version(self) -> str:
+        """What tells this version from others of the key: the ETag, else size and time."""
+        return self.e_tag or f"{self.size}-{self.modified:%Y%m%dT%H%M%S}"
+
+
+@dataclass(frozen=True)
+class Download:
+    """A version that is being read: what it is, known before its first byte, and its bytes."""
+
+    found: LandingObject
+    chunks: Iterator[bytes]
 
 
 class LandingBucket(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -76,7 +103,72 @@ class LandingBucket(dg.ConfigurableResource):  # type: ignore[type-arg]
             for page in self._store().list(prefix or None):
                 for found in page:
                     if since is None or found["last_modified"] >= since:
-                        yield LandingObject(found["path"], found["size"], found["last_modified"])
+                        yield _object(found)
+
+    def pages(self, prefix: str = "", *, after: str = "") -> Iterator[Sequence[LandingObject]]:
+        """Yield the objects below the folder `prefix` by key, from the first key behind `after`, by pages.
+
+        On S3 a page is a request and has up to PAGE objects; nothing is asked before a page is. On a disk all
+        is listed at once. Raises as `list` does.
+        """
+        store = self._store()
+        with self._named(prefix):
+            if self.url.startswith("file:"):
+                every = sorted((found for page in store.list(prefix or None) for found in page), key=_path)
+                rest = [found for found in every if found["path"] > after]
+                yield from ([_object(f) for f in rest[at : at + PAGE]] for at in range(0, len(rest), PAGE))
+                return
+            for page in store.list(prefix or None, offset=after or None, chunk_size=PAGE):
+                yield [_object(found) for found in page]
+
+    def find(self, key: str) -> LandingObject:
+        """Return what there is at `key` now; raises as `open`."""
+        with self._named(key):
+            return _object(self._store().head(key))
+
+    @contextmanager
+    def download(self, key: str, version: str = "") -> "Iterator[Download]":
+        """Ask for one object, and no other version of it than `version`; one request.
+
+        The bytes flow only as they are taken: what is found too large is left after its first ones.
+
+        Raises:
+            SupersededObjectError: there is another version.
+            MissingObjectError: there is no such object (any more).
+            LandingUnavailableError, LandingError.
+        """
+        options = {"if_match": f'"{version}"'} if version and not _is_made_up(version) else {}
+        with self._named(key):
+            answer = self._store().get(key, options=options)  # type: ignore[arg-type]
+            found = _object(answer.meta)
+            if version not in ("", found.version):
+                raise superseded(self.address(key), version, found.version)
+            yield Download(found, (bytes(chunk) for chunk in answer.stream(min_chunk_size=CHUNK)))
+
+    def move_version(self, found: LandingObject, to: str) -> bool:
+        """Move this very version to the key `to`, of any size; return whether it was still at its key.
+
+        Copied first, then deleted, each on condition that it is this version: a newer one that arrives in
+        between stays where it is, and False is returned (the copy is made all the same). After a crash in
+        between, moving again completes it. Above 5 GB the copy is made in parts. Does not go through this process.
+
+        Raises:
+            SupersededObjectError: there is another version; nothing was copied.
+            MissingObjectError: there is none.
+            LandingUnavailableError, LandingError.
+        """
+        from slipway.resources.landing_moves import move_file, move_object  # noqa: PLC0415 - boto3
+
+        if self.url.startswith("file:"):
+            if self.find(found.key).version != found.version:
+                raise superseded(self.address(found.key), found.version, "another")
+            move_file(self.url, found.key, to)
+            return True
+        return move_object(self, found, to)
+
+    def address(self, key: str) -> str:
+        """Return the whole address of a key."""
+        return f"{self.url.rstrip('/')}/{key}"
 
     def open(self, key: str) -> "ReadableFile":
         """Return the object as a seekable binary file, which reads a megabyte at a time.
@@ -132,7 +224,7 @@ class LandingBucket(dg.ConfigurableResource):  # type: ignore[type-arg]
         try:
             yield
         except (FileNotFoundError, BaseError) as error:
-            raise self._explained(f"{self.url.rstrip('/')}/{key}", error) from error
+            raise self._explained(self.address(key), error) from error
 
     def _explained(self, place: str, error: Exception) -> LandingError:
         text = str(error).split("\n\nDebug source", 1)[0]
@@ -150,7 +242,31 @@ class LandingBucket(dg.ConfigurableResource):  # type: ignore[type-arg]
             return LandingError(f"{place}: access denied ({code or 'HTTP 403'}); {advice}", url=place)
         if isinstance(error, FileNotFoundError):
             return MissingObjectError(f"{place}: there is no such object", url=place)
+        if kind == "PreconditionError":
+            return superseded(place, "the one that was asked for", "another")
         if kind == "GenericError":
             waited = f"after repeating for up to {self.retry_seconds:g} s"
             return LandingUnavailableError(f"{place}: no good answer {waited}: {code} {said}", url=place)
         return LandingError(f"{place}: {code} {said}", url=place)
+
+
+def _object(meta: "ObjectMeta") -> LandingObject:
+    tag = (meta["e_tag"] or "").strip('"')
+    return LandingObject(meta["path"], meta["size"], meta["last_modified"], tag)
+
+
+def _path(meta: "ObjectMeta") -> str:
+    return meta["path"]
+
+
+def _is_made_up(version: str) -> bool:
+    """Whether a version is of size and time, which no server can be asked for."""
+    return _MADE_UP.fullmatch(version) is not None
+
+
+def superseded(place: str, wanted: str, found: str) -> SupersededObjectError:
+    """Return the error for a version that is not the one at its key any more."""
+    return SupersededObjectError(
+        f"{place}: version {wanted} has been overwritten by {found}; the newer one has a run of its own",
+        url=place,
+    )

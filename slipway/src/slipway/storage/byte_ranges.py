@@ -45,7 +45,7 @@ class ObjectVersion:
             answer = obstore.get(store, place.path(suffix), options={"range": {"suffix": tail_bytes}})
             self.tail = memoryview(answer.bytes())
         self.size: int = answer.meta["size"]
-        self._etag = answer.meta["e_tag"]
+        self.e_tag: str | None = answer.meta["e_tag"]
 
     def fetch(self, ranges: Sequence[Range]) -> "Segments":
         """Return the bytes of `ranges`, which are sorted and do not overlap.
@@ -73,7 +73,7 @@ class ObjectVersion:
         import obstore  # noqa: PLC0415
 
         with explained(self._place, self._suffix):
-            options: Any = {"range": span, "if_match": self._etag}
+            options: Any = {"range": span, "if_match": self.e_tag}
             return memoryview(
                 obstore.get(self._store, self._place.path(self._suffix), options=options).bytes()
             )

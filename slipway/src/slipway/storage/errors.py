@@ -81,6 +81,12 @@ class ObjectChangedError(ObjectError):
     retryable: ClassVar[bool] = True
 
 
+class ContendedObjectError(ObjectError):
+    """Others changed the object for so long that a change of ours found no gap."""
+
+    retryable: ClassVar[bool] = True
+
+
 class ServerUnreachableError(ObjectError):
     """The server did not answer, or answered with a fault of its own, for as long as was allowed."""
 

@@ -22,6 +22,7 @@ from slipway.storage.outputs import PARTITION_BY, Target, store_one, store_parti
 from slipway.storage.parquet_write import WriteOptions
 from slipway.storage.session import Session
 from slipway.storage.store import RETRY_SECONDS, open_store
+from slipway.storage.updates import Change, update_frame
 
 COLUMNS = "columns"
 """Key in an input's metadata: the columns to load. Dagster's own database IO managers name it so."""
@@ -203,6 +204,24 @@ class ParquetIOManager(dg.ConfigurableIOManager):
         yield
         if data is not None:
             publication.publish(store, place, data)
+
+    def update(
+        self,
+        key: dg.AssetKey,
+        partition: str | None,
+        change: Change,
+        declared: Mapping[str, Any] | None = None,
+    ) -> Metadata:
+        """Replace a frame by `change(frame or None)` and return the metadata of its materialisation.
+
+        For assets that many runs add to: `change` is called again on what is then there if another run was
+        quicker, so that no rows are lost. An asset that takes this resource as its parameter `io_manager`
+        records the materialisation itself, as it alone knows which partitions it touched; `declared` are
+        the metadata of its definition. Raises as `slipway.storage.updates.update_frame` does.
+        """
+        return update_frame(
+            self._opened(), asset_place(self.base_url, key, partition), change, declared or {}
+        )
 
     def _opened(self) -> Session:
         if self._session is None:

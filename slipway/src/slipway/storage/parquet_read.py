@@ -53,6 +53,11 @@ class ParquetObject:
         self._check_owner(stored.metadata or {})
         self.schema = _without_marks(stored)
 
+    @property
+    def e_tag(self) -> str | None:
+        """The version that is read, as a conditional request names it; a disk has such tags too."""
+        return self._version.e_tag
+
     def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Yield one table per row group, with `columns` only (in that order), or all.
 

@@ -101,6 +101,14 @@ def write_parquet(
     return Written(rows.count, sink.size, schema, rows.head.combine_chunks())
 
 
+def encode_parquet(place: Place, table: pa.Table, options: WriteOptions) -> tuple[Written, bytes]:
+    """Return `table` as the bytes that `write_parquet` would write at `place`, all in memory."""
+    rows, sink = _Rows(table.schema), _Sink()
+    marked = table.schema.with_metadata({**(table.schema.metadata or {}), **_marks(place)})
+    content = b"".join(_encoded(marked, [table], options, rows, sink))
+    return Written(rows.count, sink.size, table.schema, rows.head.combine_chunks()), content
+
+
 def _marks(place: Place) -> dict[bytes, bytes]:
     marks = {ASSET_KEY: place.asset.encode()}
     if place.partition is not None:
