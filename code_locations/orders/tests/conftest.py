@@ -1,5 +1,6 @@
 """A real Postgres for the tests, and databases on it."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from databases import DEMO, Database, free_port
+from landing_zone import Zone, endpoint
 
+from orders.defs.arrivals.settings import ArrivalSettings
 from orders.demo.load import load
 
 
@@ -66,3 +69,30 @@ def demo(new_database: Callable[[str], Database]) -> Database:
     database = new_database("demo")
     load(database.url, DEMO, replace=False, say=lambda _: None)
     return database
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of an S3 and SQS endpoint, with the standard variables set to it."""
+    with (
+        endpoint(tmp_path_factory.mktemp("aws") / "log") as url,
+        pytest.MonkeyPatch.context() as environment,
+    ):
+        environment.setenv("AWS_ENDPOINT_URL", url)
+        environment.setenv("AWS_ACCESS_KEY_ID", "test")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        environment.setenv("AWS_REGION", "us-east-1")
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        yield url
+
+
+@pytest.fixture
+def new_zone(aws: str, request: pytest.FixtureRequest) -> Callable[..., Zone]:
+    """Make a landing zone of the test's own, with these settings."""
+    name = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:12]
+    return lambda **settings: Zone(name, ArrivalSettings(**settings))
+
+
+@pytest.fixture
+def zone(new_zone: Callable[..., Zone]) -> Zone:
+    return new_zone(max_bytes=100_000)

@@ -9,25 +9,39 @@ from typing import Any
 
 import dagster as dg
 
+from orders.defs.arrivals.assets import build_landed_orders, land_orders
+from orders.defs.arrivals.sensor import build_landing_sensor
+from orders.defs.arrivals.settings import ArrivalSettings
 from orders.defs.order_system import assets, checks, daily, history, jobs
 from orders.freshness import policies
 from slipway.environment import Environment, current_environment
 from slipway.launch import in_process_executor
-from slipway.resources import PostgresResource, platform_resources
+from slipway.resources import LandingBucket, PostgresResource, platform_resources
 
 
 def build_defs(
-    *, resources: Mapping[str, Any], environment: Environment = Environment.LOCAL
+    *,
+    resources: Mapping[str, Any],
+    environment: Environment = Environment.LOCAL,
+    arrivals: ArrivalSettings | None = None,
 ) -> dg.Definitions:
-    """Return all definitions over `resources`, which has `source` (a PostgresResource) and `io_manager`."""
+    """Return all definitions over `resources`, which has `source` (a PostgresResource) and `io_manager`.
+
+    `landing`, where files arrive, is the bucket of SLIPWAY_LANDING_URL unless `resources` has another.
+    """
+    arrivals = arrivals or ArrivalSettings()
     return dg.Definitions(
-        assets=dg.map_asset_specs(
-            policies(environment, assets.GROUP), dg.load_assets_from_modules([assets, daily, history])
-        ),
+        assets=[
+            *dg.map_asset_specs(
+                policies(environment, assets.GROUP), dg.load_assets_from_modules([assets, daily, history])
+            ),
+            build_landed_orders(arrivals),
+        ],
         asset_checks=dg.load_asset_checks_from_modules([checks]),
-        jobs=[jobs.daily_pipeline],
+        jobs=[jobs.daily_pipeline, land_orders],
         schedules=[jobs.daily_pipeline_schedule(environment)],
-        resources=resources,
+        sensors=[build_landing_sensor(arrivals)],
+        resources={"landing": LandingBucket(url=dg.EnvVar("SLIPWAY_LANDING_URL")), **resources},
         # Steps take tenths of a second; a process for each would take four seconds more.
         executor=in_process_executor,
     )
@@ -39,5 +53,7 @@ def defs() -> dg.Definitions:
     environment = current_environment()
     source = PostgresResource(url=dg.EnvVar("ORDERS_SOURCE_URL"))
     return build_defs(
-        resources={**platform_resources(environment), "source": source}, environment=environment
+        resources={**platform_resources(environment), "source": source},
+        environment=environment,
+        arrivals=ArrivalSettings.read(),
     )
