@@ -59,7 +59,8 @@ WARNING = {
 }
 PUBLISHED = {"cleaned_orders", "daily_orders", "daily_revenue", "daily_revenue_partitioned", "silver_orders"}
 BLOCKING |= {(asset, "contract") for asset in PUBLISHED}
-CHECKS = BLOCKING | WARNING
+ARRIVING = {"landed_orders"}
+CHECKS = BLOCKING | WARNING | {("landed_orders", "file_was_good")}
 DAILY = {"daily_orders", "daily_revenue_partitioned", "bronze_orders"}
 
 
