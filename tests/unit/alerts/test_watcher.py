@@ -227,6 +227,13 @@ def test_a_late_asset_is_told_unless_something_before_it_is_the_reason(
     assert watch.told(180)[3:] == ["Resolved [orders]: daily is late"]
 
 
+def test_a_consequence_that_ends_with_its_cause_is_never_told(watch: Watch, dagster: Dagster) -> None:
+    dagster.late = ["raw", "daily"]
+    watch.pass_time(180)
+    dagster.late = []
+    assert watch.told(180) == ["Failing [orders]: raw is late", "Resolved [orders]: raw is late"]
+
+
 def test_a_location_may_be_away_for_a_moment(watch: Watch, dagster: Dagster) -> None:
     dagster.broken = "Could not reach user code server"
     watch.pass_time(30)
@@ -287,6 +294,20 @@ def test_silences_are_read_anew_and_end(tmp_path: Path, dagster: Dagster) -> Non
     assert watch.told(30) == [], "a broken file changes nothing"
     dagster.now = 3600
     assert watch.told(60) == ["Failing [orders]: Step raw failed"]
+
+
+def test_what_waits_goes_out_at_once_after_a_restart(
+    tmp_path: Path, dagster: Dagster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch(tmp_path, dagster, '[channels.chat]\ntype = "slack"\nurl_variable = "CHAT"\n')
+    dagster.end_run("FAILURE", step_failure("raw", TELLING), will_retry="false")
+    watch.pass_time(1200)
+    hook = Webhook()
+    monkeypatch.setenv("CHAT", hook.url)
+    with closing(hook):
+        watch.start()
+        watch.pass_time(5)
+        assert hook.texts() == ["Failing [orders]: Step raw failed"]
 
 
 def test_a_dead_mans_switch_is_asked_once_a_minute(

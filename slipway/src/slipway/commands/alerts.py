@@ -44,9 +44,9 @@ def list_(state: Folder = None) -> None:
     if not causes:
         console.print("Nothing is open.")
         return
-    table = Table("cause", "what", "where", "why", "since", "times", "told", box=SIMPLE)
+    table = Table("cause", "what", "where", "why", "since (UTC)", "times", "told", box=SIMPLE)
     for cause in causes:
-        since = time.strftime("%m-%d %H:%M", time.localtime(cause.first))
+        since = time.strftime("%m-%d %H:%M", time.gmtime(cause.first))
         place = f"{cause.location}, {cause.where}" if cause.location else cause.where
         told = "not yet" if cause.told is None else ", ".join(cause.told) or "nobody"
         table.add_row(cause.key, cause.title, place, cause.error, since, str(cause.count), told)
