@@ -17,7 +17,7 @@ class Dagster:
         self.missed: list[dict[str, Any]] = []
         self.sensing = "RUNNING"
         self.broken = ""
-        self.heartbeat: float | None = None
+        self.heartbeats: dict[str, float | None] = {"SENSOR": None, "SCHEDULER": None}
         self.late: list[str] = []
         self.silent = ""
         self.asked: list[dict[str, Any]] = []
@@ -35,7 +35,7 @@ class Dagster:
         if query == LOOK:
             answer |= {
                 "workspaceOrError": {"locationEntries": [self._location(missed=variables["missed"])]},
-                "instance": {"daemonHealth": {"allDaemonStatuses": [self._daemon()]}},
+                "instance": {"daemonHealth": {"allDaemonStatuses": self._daemons()}},
             }
         return answer
 
@@ -122,9 +122,18 @@ class Dagster:
             "locationOrLoadError": error if self.broken else loaded,
         }
 
-    def _daemon(self) -> dict[str, Any]:
-        beat = self.now if self.heartbeat is None else self.heartbeat
-        return {"daemonType": "SENSOR", "required": True, "lastHeartbeatTime": beat}
+    def stop_daemon(self, *parts: str) -> None:
+        """Let these parts, or all, give no heartbeat any more."""
+        self.heartbeats |= dict.fromkeys(parts or self.heartbeats, self.now)
+
+    def start_daemon(self) -> None:
+        self.heartbeats = dict.fromkeys(self.heartbeats)
+
+    def _daemons(self) -> list[dict[str, Any]]:
+        beats = {part: self.now if beat is None else beat for part, beat in self.heartbeats.items()}
+        return [
+            {"daemonType": part, "required": True, "lastHeartbeatTime": beat} for part, beat in beats.items()
+        ]
 
 
 def step_failure(step: str, message: str, name: str = "ValueError") -> dict[str, Any]:

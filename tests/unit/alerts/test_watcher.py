@@ -246,22 +246,32 @@ def test_a_location_may_be_away_for_a_moment(watch: Watch, dagster: Dagster) -> 
 
 
 def test_a_dead_daemon_is_told_but_not_while_it_is_only_starting(watch: Watch, dagster: Dagster) -> None:
-    dagster.heartbeat = dagster.now
+    dagster.stop_daemon()
     assert watch.told(80) == []
     assert watch.told(60) == ["Failing: The daemon gives no sign of life"]
     watch.start()
     dagster.now += 36_000
     assert len(watch.told(300)) == 1, "neither over nor told again after a restart"
-    dagster.heartbeat = None
+    dagster.start_daemon()
     assert watch.told(30)[1:] == ["Resolved: The daemon gives no sign of life"]
 
 
+def test_one_dead_part_of_the_daemon_is_named_and_none_of_a_dead_one(watch: Watch, dagster: Dagster) -> None:
+    dagster.stop_daemon("SENSOR")
+    assert watch.told(170) == []
+    assert watch.told(30) == ["Failing: The daemon's part SENSOR gives no sign of life"]
+    dagster.start_daemon()
+    assert len(watch.told(30)) == 2
+    dagster.stop_daemon()
+    assert watch.told(600)[2:] == ["Failing: The daemon gives no sign of life"]
+
+
 def test_after_a_night_the_daemon_has_time_for_its_first_heartbeat(watch: Watch, dagster: Dagster) -> None:
-    dagster.heartbeat = dagster.now
+    dagster.stop_daemon()
     dagster.now += 36_000
     watch.start()
     assert watch.told(80) == []
-    dagster.heartbeat = None
+    dagster.start_daemon()
     assert watch.told(600) == []
 
 

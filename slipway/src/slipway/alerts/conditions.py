@@ -76,19 +76,29 @@ class Conditions:
             self.ledger.recover(gone, now)
 
     def take_daemons(self, statuses: list[dict[str, Any]], now: float) -> None:
-        """Deal with the daemon's heartbeats: one each 30 s from each of its parts."""
-        since = now if self.answering_since is None else self.answering_since
-        required = [status for status in statuses if status["required"]]
-        stale = [
-            status
-            for status in required
-            if now - (status["lastHeartbeatTime"] or 0) > self.daemon_stale_seconds
-        ]
-        if not stale:
+        """Deal with the daemon's heartbeats: one each 30 s from each of its parts.
+
+        It is dead when its newest heartbeat is stale. A part of a living one gets twice as long, for the parts of
+        one that has died do not become stale in the same moment.
+        """
+        ages = {
+            each["daemonType"]: now - (each["lastHeartbeatTime"] or 0)
+            for each in statuses
+            if each["required"]
+        }
+        stale = self.daemon_stale_seconds
+        # Before it could be seen, no heartbeat is missing.
+        seen = now - (now if self.answering_since is None else self.answering_since)
+        youngest = min(ages.values(), default=0.0)
+        if youngest <= stale:
             self.ledger.recover(DAEMON, now)
-        elif now - since > self.daemon_stale_seconds:
-            last = max(status["lastHeartbeatTime"] or 0 for status in stale)
-            self.ledger.fail(_dead_daemon(stale, required, last or since, now), now)
+        elif seen > stale:
+            self.ledger.fail(_dead_daemon(DAEMON, "The daemon", youngest, now), now)
+        for part, age in ages.items():
+            if age <= stale:
+                self.ledger.recover(f"{DAEMON}:{part}", now)
+            elif age > 2 * stale and seen > 2 * stale and youngest <= stale:
+                self.ledger.fail(_dead_daemon(f"{DAEMON}:{part}", f"The daemon's part {part}", age, now), now)
 
     def take_assets(self, nodes: list[dict[str, Any]], now: float, *, first: bool) -> None:
         """Deal with freshness; on the very `first` look, what is late already is not news."""
@@ -147,22 +157,21 @@ def _broken_location(name: str, error: dict[str, Any], now: float) -> Failure:
     )
 
 
-def _dead_daemon(
-    stale: list[dict[str, Any]], required: list[dict[str, Any]], last: float, now: float
-) -> Failure:
-    names = ", ".join(sorted(status["daemonType"] for status in stale))
-    some = "" if len(stale) == len(required) else f" of {names}"
+def _dead_daemon(subject: str, name: str, age: float, now: float) -> Failure:
+    last = "It has never given one" if age == now else f"Its last heartbeat is {_ago(age)} old"
     return Failure(
         kind="daemon",
-        cause=DAEMON,
-        subject=DAEMON,
-        title=f"The daemon gives no sign of life{some and ' in parts'}",
+        cause=subject,
+        subject=subject,
+        title=f"{name} gives no sign of life",
         where="daemon",
-        error=f"The last heartbeat{some} is {_ago(now - last)} old: nothing is queued, scheduled, sensed or retried",
+        error=f"{last}: what it does (queue, schedules, sensors) stands still",
         location="",
         owners=(),
         link="/deployment/daemons",
         at=now,
+        affects=(subject,),
+        behind=() if subject == DAEMON else (DAEMON,),
     )
 
 
