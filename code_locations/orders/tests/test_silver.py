@@ -1,6 +1,7 @@
 """silver_orders by its watermark, against a rebuild and against SQL on the source."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from databases import Database
 from pipelines import Pipeline
 
-from orders.defs.order_system import watermark
+from orders.defs.order_system import history, watermark
+from orders.defs.order_system.merging import Merged, merge
 from orders.demo.history import History
 from orders.demo.load import load
 
@@ -182,6 +184,24 @@ def test_deliveries_taken_out_of_bronze_are_kept_counted_and_gone_after_a_full_r
     assert victim[0] in {row[1] for row in pipeline.rows("silver_orders")}
     rebuilt(pipeline)
     assert victim[0] not in {row[1] for row in pipeline.rows("silver_orders")}
+
+
+def test_a_table_that_lost_orders_stops_the_run_and_is_made_anew_by_the_next(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.run(DAYS[0], DAYS[9])
+
+    def losing(*arguments) -> Merged:
+        merged = merge(*arguments)
+        return replace(merged, table=merged.table.slice(1))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(history, "merge", losing)
+        result = pipeline.run(DAYS[10], DAYS[10], fails=True)
+        (failed,) = [each for each in result.get_asset_check_evaluations() if not each.passed]
+        assert (failed.check_name, failed.severity) == ("holds_what_was_read", dg.AssetCheckSeverity.ERROR)
+    assert said(pipeline.materialize("silver_orders"))["mode"] == "rebuilt"
+    assert bytes_of(pipeline) == rebuilt(pipeline)
 
 
 def test_without_any_day_it_fails_and_is_not_retried(pipeline: Pipeline) -> None:

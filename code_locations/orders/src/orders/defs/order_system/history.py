@@ -123,10 +123,11 @@ def silver_orders(
         )
     merged = merge(stored, delivered, plan.days)
     _report(context, plan, merged)
+    results = verdicts.of_silver(plan, stored, delivered, merged)
+    # A table that is wrong is nothing to merge into: without the record the next run makes it anew.
+    record = watermark.record(merged.table, until) if verdicts.none_is_error(results) else {}
     return dg.MaterializeResult(
-        value=merged.table,
-        metadata={**quality.of_merging(plan, merged), **watermark.record(merged.table, until)},
-        check_results=verdicts.of_silver(plan, stored, delivered, merged),
+        value=merged.table, metadata={**quality.of_merging(plan, merged), **record}, check_results=results
     )
 
 

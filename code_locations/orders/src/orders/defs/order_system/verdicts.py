@@ -6,7 +6,7 @@ downstream in the run does not run after an ERROR. Does not belong here: checks 
 (`checks.py`), the formulas (`slipway.quality`), the columns of published assets (their contracts).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -191,6 +191,11 @@ def of_silver(plan: Plan, stored: pa.Table, delivered: pa.Table, merged: Merged)
             metadata={"days": list(plan.beyond)},
         ),
     ]
+
+
+def none_is_error(results: Iterable[dg.AssetCheckResult]) -> bool:
+    """Whether all have passed, or warn at most."""
+    return all(each.passed or each.severity is WARN for each in results)
 
 
 def _sums_of_report(report: pa.Table, parts: Any, sold: str) -> Measures:
