@@ -49,6 +49,7 @@ catch-up: ## Materialize the days that were missed, or failed; OPTIONS=--dry-run
 install: ## Install the development environments, the root's and every code location's
 	@$(INSTALL_DEV)
 	@for location in code_locations/*/; do $(UV) sync --frozen --quiet --project $$location; done
+	@$(SLIPWAY) prepare
 
 .PHONY: format
 format: install ## Rewrite the code the way lint wants it

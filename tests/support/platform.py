@@ -25,7 +25,15 @@ ROOT = Path(__file__).resolve().parents[2]
 SLIPWAY = Path(sys.executable).with_name("slipway")
 UV = ROOT / "tools" / "uv"
 # Make hands its own settings on to a make that it runs.
-NOT_INHERITED = ("ORDERS_SOURCE_URL", "FORCE_COLOR", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+NOT_INHERITED = (
+    "ORDERS_SOURCE_URL",
+    "EDITORIAL_WAREHOUSE_URL",
+    "EDITORIAL_RAW_DOWNLOAD",
+    "FORCE_COLOR",
+    "MAKEFLAGS",
+    "MAKELEVEL",
+    "MFLAGS",
+)
 
 
 @dataclass

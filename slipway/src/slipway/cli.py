@@ -19,6 +19,7 @@ from slipway.commands.catch_up import catch_up
 from slipway.commands.checkout import console, open_platform
 from slipway.commands.contracts import contracts
 from slipway.commands.pools import pools
+from slipway.commands.prepare import prepare
 from slipway.environment import MissingSettingError
 from slipway.local import report
 from slipway.local.errors import LocalPlatformError
@@ -137,3 +138,4 @@ app.command()(backfill)
 app.command()(contracts)
 app.command()(pools)
 app.command("catch-up")(catch_up)
+app.command()(prepare)

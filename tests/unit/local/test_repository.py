@@ -33,11 +33,13 @@ def test_wishes_of_a_location_are_read(tmp_path: Path) -> None:
         file.read_text() + '[tool.slipway.local]\ndatabase = "till"\ndatabase_variable = "TILL_URL"\n'
         'owns_database = true\nfolders = { SHOP_FILES = "shop" }\n'
         'demo = ["python", "-m", "shop.demo"]\nfirst_job = "daily"\n'
+        '[tool.slipway]\nprepare = ["python", "-m", "shop.build"]\n'
     )
     shop = read_repository(tmp_path).code_location("shop")
     assert (shop.database, shop.database_variable, shop.first_job) == ("till", "TILL_URL", "daily")
     assert (shop.owns_database, shop.folders) == (True, {"SHOP_FILES": "shop"})
     assert shop.demo == ("python", "-m", "shop.demo")
+    assert shop.prepare == ("python", "-m", "shop.build")
 
 
 def test_an_unknown_location_is_answered_with_the_known_ones(tmp_path: Path) -> None:

@@ -35,6 +35,23 @@ def install(location: CodeLocation) -> None:
         )
 
 
+def prepare(location: CodeLocation) -> None:
+    """Run the location's own step after installing, if it has one.
+
+    Raises:
+        LocalPlatformError: it failed; the message carries what it said.
+    """
+    if not location.prepare:
+        return
+    command = [str(location.executable(location.prepare[0])), *location.prepare[1:]]
+    done = subprocess.run(command, cwd=location.path, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LocalPlatformError(
+            f"{location.name} could not be prepared:\n{indented(done.stdout + done.stderr)}",
+            f"Correct it and run `{' '.join(location.prepare)}` in {location.path} again.",
+        )
+
+
 def ensure_database(location: CodeLocation, plan: Plan, connection: psycopg.Connection) -> None:
     """Give the location its database: the tables' owner is called like it, the location reads unless it owns it."""
     if not location.database:

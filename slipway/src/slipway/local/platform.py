@@ -152,6 +152,7 @@ class LocalPlatform:
             plan = self._plan(self.ports(), self.state)
             web = GraphQL(plan.ports.webserver)
             for location in chosen:
+                locations.prepare(location)
                 self._restart(plan, web, location)
             self._check_locations(plan, web)
             self._apply_pools(web)
@@ -197,6 +198,9 @@ class LocalPlatform:
     def _install(self, location: CodeLocation) -> None:
         with self.steps.step(f"Environment of {location.name}"):
             locations.install(location)
+            # One that can't be prepared can't be loaded, and is reported as that; the others are served.
+            with suppress(LocalPlatformError):
+                locations.prepare(location)
 
     def _start_postgres(self, plan: Plan) -> None:
         with self.steps.step("Postgres"):

@@ -30,6 +30,8 @@ class CodeLocation:
         demo: the command that fills the empty database or folders, run in the location's environment.
         first_job: the job that `make up` runs once when nothing has been materialized yet.
         pools: how many steps may be in each pool at a time ([tool.slipway.pools]).
+        prepare: a command, run in the location's environment, that makes of its sources what loading it takes
+            ([tool.slipway] prepare), like dbt's manifest. Quick when nothing changed; needs no platform.
     """
 
     name: str
@@ -42,6 +44,7 @@ class CodeLocation:
     demo: tuple[str, ...] = ()
     first_job: str | None = None
     pools: Mapping[str, int] = field(default_factory=dict)
+    prepare: tuple[str, ...] = ()
 
     @property
     def environment(self) -> Path:
@@ -129,6 +132,7 @@ def _read_location(path: Path) -> CodeLocation:
         demo=tuple(wishes.get("demo", ())),
         first_job=wishes.get("first_job"),
         pools=_pools(own.get("pools", {}), path),
+        prepare=tuple(own.get("prepare", ())),
     )
 
 
