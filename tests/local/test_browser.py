@@ -1,8 +1,6 @@
 """The UI as a person sees it, in a real browser: Debian's Chromium, driven by Playwright."""
 
-import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,19 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from support.browser import CHROMIUM, FLAGS
 from support.platform import Platform
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-# Chromium's own calls home are refused on a closed network, over and over; its sandbox refuses root.
-FLAGS = [
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    *(["--no-sandbox"] if os.geteuid() == 0 else []),
-]
 ASSETS = ["raw_orders", "cleaned_orders", "daily_revenue", "daily_orders", "daily_revenue_partitioned"]
 ASSETS += ["bronze_orders", "silver_orders"]
 

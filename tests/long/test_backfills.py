@@ -91,7 +91,7 @@ def test_a_day_that_fails_is_named_and_resumed(year: Year) -> None:
     before = year.times_computed()
     failed = platform.slipway("backfill", "step_1+", *RANGE, timeout=600)
     assert failed.returncode == 1, failed.stdout
-    assert "step_3: the supplier sent nothing for 2025-03-05" in failed.stdout
+    assert "step_3: ValueError: the supplier sent nothing for 2025-03-05" in failed.stdout
     backfill = failed.stdout.split("slipway backfill --resume ")[1].split()[0]
     (year.folder / "poison").unlink()
     resumed = platform.slipway("backfill", "--resume", backfill, timeout=600)

@@ -51,8 +51,11 @@ def defs() -> dg.Definitions:
 """
 
 
-def copy_checkout(target: Path, *, locations: dict[str, str]) -> Path:
-    """Copy the working tree to `target`, with just these code locations (name to definitions.py)."""
+def copy_checkout(
+    target: Path, *, locations: dict[str, str] | None = None, kept: tuple[str, ...] = ()
+) -> Path:
+    """Copy the working tree to `target`, with just these code locations (name to definitions.py) and those `kept`."""
+    locations = locations or {}
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     files = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
     for file in filter(None, files):
@@ -64,10 +67,11 @@ def copy_checkout(target: Path, *, locations: dict[str, str]) -> Path:
     listing = (target / "dg.toml").read_text().split("[[workspace.projects]]")[0]
     for name, definitions in locations.items():
         _add_location(template, name, definitions)
+    for name in (*kept, *locations):
         listing += f'[[workspace.projects]]\npath = "code_locations/{name}"\n'
     (target / "dg.toml").write_text(listing)
     for folder in template.parent.iterdir():
-        if folder.name not in locations:
+        if folder.name not in (*kept, *locations):
             shutil.rmtree(folder)
     return target
 

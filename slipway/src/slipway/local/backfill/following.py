@@ -31,7 +31,8 @@ class Pace:
 
     def text(self, progress: Progress, now: float) -> str:
         """Return partitions a minute and the time left; empty until some are done."""
-        done = progress.total("materialized") + progress.total("failed")
+        # What failed counts as to be done: the run may be retried, and its partitions with it.
+        done = progress.total("materialized")
         if self._first is None:
             self._first = (now, done)
         began, before = self._first
