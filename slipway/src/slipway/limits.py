@@ -32,6 +32,9 @@ RUN_MONITORING = {
     # Counted from the last event of a run; its steps' slots in the pools are then free again.
     "free_slots_after_run_end_seconds": 5,
     "cancel_timeout_seconds": 60,
+    # A run over many days is created with an event for each day of each asset, one after the other, and this time
+    # counts from when that begins: a thousand take seconds, or minutes where Postgres has much to do.
+    "start_timeout_seconds": 1800,
     # A run that hangs must not keep its place for ever. A job that may take longer, or should not take as
     # long, says so in its tag dagster/max_runtime.
     "max_runtime_seconds": 24 * 3600,
