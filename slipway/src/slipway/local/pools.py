@@ -109,5 +109,5 @@ def _apply(
 _POOLS = """{ instance { concurrencyLimits { concurrencyKey slotCount claimedSlots { runId stepKey }
   pendingSteps { runId stepKey assignedTimestamp } } } }"""
 _SET = """mutation ($name: String!, $limit: Int!) {
-  setConcurrencyLimit(concurrencyKey: $name, limit: $limit) { success } }"""
-_DELETE = "mutation ($name: String!) { deleteConcurrencyLimit(concurrencyKey: $name) { success } }"
+  setConcurrencyLimit(concurrencyKey: $name, limit: $limit) }"""
+_DELETE = "mutation ($name: String!) { deleteConcurrencyLimit(concurrencyKey: $name) }"
