@@ -26,13 +26,13 @@ def test_an_environment_without_a_set_fails_with_those_declared():
 def test_every_environment_has_the_platforms_resources(environment, monkeypatch):
     monkeypatch.delenv("SLIPWAY_STORAGE_URL", raising=False)
     found = platform_resources(environment)
-    assert set(found) == {"io_manager", "landing"}
+    assert set(found) == {"io_manager", "documents", "landing"}
     assert isinstance(found["landing"], LandingBucket)
 
 
 def test_production_waits_longer_than_a_laptop():
     local, prod = (platform_resources(Environment(name)) for name in ("local", "prod"))
-    for name in ("io_manager", "landing"):
+    for name in ("io_manager", "documents", "landing"):
         assert local[name].retry_seconds < prod[name].retry_seconds
 
 

@@ -12,15 +12,22 @@ import dagster as dg
 from sales.defs import comparison
 from sales.defs.files import assets, jobs
 from sales.defs.files.folder import SalesFolder
-from slipway.environment import current_environment
+from sales.defs.monthly import report
+from slipway.environment import Environment, current_environment
 from slipway.resources import platform_resources
 
 
-def build_defs(*, resources: Mapping[str, Any]) -> dg.Definitions:
-    """Return all definitions over `resources`, which has `sales_folder` and `io_manager`."""
+def build_defs(
+    *, resources: Mapping[str, Any], environment: Environment = Environment.LOCAL
+) -> dg.Definitions:
+    """Return all definitions over `resources`, which has `sales_folder`, `documents` and `io_manager`."""
     return dg.Definitions(
-        assets=[*dg.load_assets_from_modules([assets, comparison]), comparison.daily_revenue],
-        jobs=[jobs.sales_job],
+        assets=[
+            *dg.load_assets_from_modules([assets, comparison, report]),
+            comparison.daily_revenue,
+        ],
+        jobs=[jobs.sales_job, report.monthly_report_job],
+        schedules=[report.monthly_report_schedule(environment)],
         sensors=[jobs.new_files_sensor, comparison.sales_vs_orders_sensor],
         resources=resources,
         # Steps take tenths of a second; a process for each would take four seconds more.
@@ -31,5 +38,7 @@ def build_defs(*, resources: Mapping[str, Any]) -> dg.Definitions:
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return the definitions with the resources of the environment that SLIPWAY_ENV names."""
+    environment = current_environment()
     folder = SalesFolder(path=dg.EnvVar("SALES_FOLDER"))
-    return build_defs(resources={**platform_resources(current_environment()), "sales_folder": folder})
+    resources = {**platform_resources(environment), "sales_folder": folder}
+    return build_defs(resources=resources, environment=environment)

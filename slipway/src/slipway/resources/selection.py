@@ -17,6 +17,7 @@ from typing import Any
 import dagster as dg
 
 from slipway.environment import Environment
+from slipway.resources.documents import DocumentStore
 from slipway.resources.landing import LandingBucket
 
 ResourceSet = Callable[[], Mapping[str, Any]]
@@ -51,9 +52,9 @@ def select_resources(sets: Mapping[Environment, ResourceSet], environment: Envir
 
 
 def platform_resources(environment: Environment) -> dict[str, Any]:
-    """Return what every location gets: `io_manager` (Parquet at SLIPWAY_STORAGE_URL) and `landing`.
+    """Return what every location gets: `io_manager` (Parquet at SLIPWAY_STORAGE_URL), `documents` and `landing`.
 
-    `landing` is a `LandingBucket` at SLIPWAY_LANDING_URL. The environments differ in how long a server
+    `documents` is a `DocumentStore` beside the assets, `landing` a `LandingBucket` at SLIPWAY_LANDING_URL. The environments differ in how long a server
     that does not answer is waited for: 15 s locally, 5 minutes in prod.
     """
     from slipway.storage import ParquetIOManager  # noqa: PLC0415
@@ -61,5 +62,6 @@ def platform_resources(environment: Environment) -> dict[str, Any]:
     seconds = _RETRY_SECONDS[environment]
     return {
         "io_manager": ParquetIOManager(base_url=dg.EnvVar("SLIPWAY_STORAGE_URL"), retry_seconds=seconds),
+        "documents": DocumentStore(url=dg.EnvVar("SLIPWAY_STORAGE_URL"), retry_seconds=seconds),
         "landing": LandingBucket(url=dg.EnvVar("SLIPWAY_LANDING_URL"), retry_seconds=seconds),
     }
