@@ -45,6 +45,11 @@ catch-up: ## Materialize the days that were missed, or failed; OPTIONS=--dry-run
 
 ##@ Development
 
+.PHONY: new
+new: ## Create a code location from the template; NAME=shop_returns
+	@$(INSTALL)
+	@$(SLIPWAY) new $(NAME)
+
 .PHONY: install
 install: ## Install the development environments, the root's and every code location's
 	@$(INSTALL_DEV)

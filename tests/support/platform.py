@@ -99,9 +99,9 @@ class Platform:
         lines = (self.state.programs / f"{process}.env").read_text().splitlines()
         return dict(line.split("=", 1) for line in lines)
 
-    def table(self, path: str) -> pa.Table:
-        """Read one Parquet object of the assets' bucket with nothing of slipway's own."""
-        settings = self.settings("orders")
+    def table(self, path: str, process: str = "orders") -> pa.Table:
+        """Read one Parquet object of the assets' bucket as that process may, with nothing of slipway's own."""
+        settings = self.settings(process)
         store = S3Store(
             "assets",
             endpoint=settings["AWS_ENDPOINT_URL"],

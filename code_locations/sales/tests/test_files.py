@@ -11,9 +11,9 @@ import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
-from sales.columns import SALES, TOTALS, arrow_schema
-from sales.definitions import build_defs
-from sales.defs.files.folder import SETTLE_SECONDS, SalesFolder
+from sales.columns import ROWS, TOTALS, arrow_schema
+from sales.defs.files import assets, jobs
+from sales.defs.files.folder import SETTLE_SECONDS, CsvFolder
 from sales.defs.files.reading import read_files
 from sales.demo import main as demo
 from slipway.storage import ParquetIOManager
@@ -46,11 +46,11 @@ def write(folder: Path) -> Write:
 def run(folder: Path, **options) -> dg.ExecuteInProcessResult:
     """Run the job on the folder, with the assets beside it."""
     resources = {
-        "sales_folder": SalesFolder(path=str(folder)),
+        "sales_folder": CsvFolder(path=str(folder)),
         "io_manager": ParquetIOManager(base_url=(folder.parent / "assets").as_uri()),
     }
-    job = build_defs(resources=resources).resolve_job_def("sales_job")
-    return job.execute_in_process(**options)
+    defs = dg.Definitions(dg.load_assets_from_modules([assets]), jobs=[jobs.sales_job], resources=resources)
+    return defs.resolve_job_def("sales_job").execute_in_process(**options)
 
 
 def stored(folder: Path, asset: str) -> list[dict]:
@@ -190,6 +190,6 @@ def test_the_same_files_give_the_same_bytes(folder: Path, write: Write) -> None:
         run(folder)
         contents.append([file.read_bytes() for file in sorted((folder.parent / "assets").iterdir())])
     assert contents[0] == contents[1]
-    for asset, columns in {"sales": SALES, "total_by_country": TOTALS}.items():
+    for asset, columns in {"sales": ROWS, "total_by_country": TOTALS}.items():
         schema = pq.read_schema(folder.parent / "assets" / f"{asset}.parquet")
         assert schema.remove_metadata() == arrow_schema(columns)

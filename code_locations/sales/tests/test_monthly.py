@@ -13,16 +13,16 @@ import matplotlib as mpl
 import pyarrow as pa
 import pytest
 
-from sales.columns import SALES, arrow_schema
+from sales.columns import ROWS, arrow_schema
 from sales.definitions import build_defs
-from sales.defs.files.folder import SalesFolder
+from sales.defs.files.folder import CsvFolder
 from sales.defs.monthly.figures import month_of
 from sales.defs.monthly.report import monthly_report
 from slipway.environment import Environment
 from slipway.resources import DocumentStore
 from slipway.storage import ParquetIOManager
 
-ROWS = [
+FIVE = [
     ("1", date(2026, 1, 31), "DE", Decimal(1000)),
     ("2", date(2026, 2, 1), "DE", Decimal("10.10")),
     ("3", date(2026, 2, 1), "FR", Decimal("20.20")),
@@ -30,7 +30,7 @@ ROWS = [
     ("5", date(2026, 3, 1), "PL", Decimal(1000)),
 ]
 TABLE = pa.Table.from_pylist(
-    [dict(zip(arrow_schema(SALES).names, row, strict=True)) for row in ROWS], schema=arrow_schema(SALES)
+    [dict(zip(arrow_schema(ROWS).names, row, strict=True)) for row in FIVE], schema=arrow_schema(ROWS)
 )
 
 
@@ -115,7 +115,7 @@ def schedule(environment: Environment = Environment.LOCAL) -> tuple[dg.Definitio
     resources = {
         "io_manager": ParquetIOManager(base_url=url),
         "documents": DocumentStore(url=url),
-        "sales_folder": SalesFolder(path="/never/used"),
+        "sales_folder": CsvFolder(path="/never/used"),
     }
     defs = build_defs(resources=resources, environment=environment)
     return defs, defs.get_repository_def().get_schedule_def("monthly_report_schedule")

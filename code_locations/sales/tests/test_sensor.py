@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from sales.defs.files.assets import sales
-from sales.defs.files.folder import SalesFolder
+from sales.defs.files.folder import CsvFolder
 from sales.defs.files.jobs import POLL_SECONDS, new_files_sensor
 from slipway.storage import ParquetIOManager
 
@@ -20,7 +20,7 @@ class Watch:
     def __init__(self, folder: Path) -> None:
         self.folder, self.cursor = folder, None
         self.instance = dg.DagsterInstance.ephemeral()
-        self.resource = SalesFolder(path=str(folder))
+        self.resource = CsvFolder(path=str(folder))
 
     def tick(self) -> list[str | None]:
         context = dg.build_sensor_context(

@@ -18,6 +18,7 @@ from slipway.commands.backfill import backfill
 from slipway.commands.catch_up import catch_up
 from slipway.commands.checkout import console, open_platform
 from slipway.commands.contracts import contracts
+from slipway.commands.new import new
 from slipway.commands.pools import pools
 from slipway.commands.prepare import prepare
 from slipway.environment import MissingSettingError
@@ -136,6 +137,7 @@ def _demo_arguments(platform: LocalPlatform, option: str) -> tuple[str, tuple[st
 
 app.command()(backfill)
 app.command()(contracts)
+app.command()(new)
 app.command()(pools)
 app.command("catch-up")(catch_up)
 app.command()(prepare)

@@ -96,3 +96,17 @@ def test_an_unknown_process_is_an_error_that_says_where_to_look(supervisor: Supe
     supervisor.launch([sleeper("one")])
     with pytest.raises(LocalPlatformError, match="no process 'two'"):
         supervisor.process("two")
+
+
+def test_a_program_is_added_while_the_others_run_on(supervisor: Supervisor) -> None:
+    first = sleeper("one")
+    supervisor.launch([first])
+    supervisor.start("one")
+    wait(lambda: supervisor.process("one").running)
+    before = supervisor.process("one").pid
+    # First in the list: what runs has another place in the order now, and must not be touched for it.
+    supervisor.add([sleeper("two", ODD=ODD), first], ["two"])
+    assert not supervisor.process("two").running
+    supervisor.start("two")
+    wait(lambda: ODD in supervisor.log_tail("two"))
+    assert supervisor.process("one").pid == before

@@ -21,7 +21,7 @@ class Column:
     nullable: bool = False
 
 
-SALES = (
+ROWS = (
     Column("sale_id", pa.string(), "The sale; unique."),
     Column("day", pa.date32(), "The day of the sale."),
     Column("country", pa.string(), "Where it was sold, ISO 3166-1 alpha-2."),

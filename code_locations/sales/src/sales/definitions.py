@@ -11,7 +11,7 @@ import dagster as dg
 
 from sales.defs import comparison
 from sales.defs.files import assets, jobs
-from sales.defs.files.folder import SalesFolder
+from sales.defs.files.folder import CsvFolder
 from sales.defs.monthly import report
 from slipway.environment import Environment, current_environment
 from slipway.resources import platform_resources
@@ -39,6 +39,6 @@ def build_defs(
 def defs() -> dg.Definitions:
     """Return the definitions with the resources of the environment that SLIPWAY_ENV names."""
     environment = current_environment()
-    folder = SalesFolder(path=dg.EnvVar("SALES_FOLDER"))
+    folder = CsvFolder(path=dg.EnvVar("SALES_FOLDER"))
     resources = {**platform_resources(environment), "sales_folder": folder}
     return build_defs(resources=resources, environment=environment)

@@ -26,8 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--until", type=date.fromisoformat, default=yesterday, help="last day")
     options = parser.parse_args(arguments)
     if not os.environ.get("SALES_FOLDER"):
-        print("Error: SALES_FOLDER is not set: the folder to write to.", file=sys.stderr)  # noqa: T201
-        return 1
+        parser.error("SALES_FOLDER is not set: the folder to write to")
     folder = Path(os.environ["SALES_FOLDER"])
     folder.mkdir(parents=True, exist_ok=True)
     files = demo_files(options.sales, options.seed, options.until)

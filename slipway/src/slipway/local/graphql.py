@@ -101,6 +101,10 @@ class GraphQL:
         """Make the webserver read a code location anew."""
         self.ask(_RELOAD, name=location)
 
+    def reload_workspace(self) -> None:
+        """Make the webserver read the workspace file, and every code location that it lists, anew."""
+        self.ask("mutation { reloadWorkspace { __typename } }")
+
     def partition_keys(self, location: str, job: str) -> list[str]:
         """Return the partition keys of a job, oldest first; empty without partitions."""
         found = self.ask(_PARTITIONS, selector=_job_selector(location, job))["pipelineOrError"]

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from slipway.local import binaries, instance, locations, pools, postgres, probes, s3
+from slipway.local import additions, binaries, instance, locations, pools, postgres, probes, s3
 from slipway.local.errors import LocalPlatformError, indented
 from slipway.local.first_run import materialize_all
 from slipway.local.graphql import GraphQL, LocationStatus
@@ -98,6 +98,7 @@ class LocalPlatform:
                 # Building it takes a minute, once; nothing but the runs needs it.
                 building = background.submit(self._build_s3_server)
                 plan = self._prepare(ports, running=running)
+                additions.take_in(plan, self.supervisor)
                 self._start_postgres(plan)
                 self._start_dagster(
                     plan, options, migrate=not running and marker.get("dagster") != _dagster_version()
@@ -105,6 +106,7 @@ class LocalPlatform:
                 building.result()
             self._start_s3(plan)
             web = GraphQL(ports.webserver)
+            additions.announce(plan, self.supervisor, web)
             self._check_locations(plan, web)
             self._apply_pools(web)
             if options.materialize:

@@ -87,9 +87,7 @@ class Supervisor:
         Raises:
             LocalPlatformError: supervisord did not come up; the message carries the end of its log.
         """
-        for program in programs:
-            self._write_scripts(program)
-        write_private(self.state.path / "supervisord.conf", self._configuration(programs))
+        self._write(programs, programs)
         self._socket.unlink(missing_ok=True)
         command = [
             sys.executable,
@@ -111,6 +109,13 @@ class Supervisor:
             f"supervisord did not start: {(done.stdout + done.stderr).strip()[-800:] or self.log_tail('supervisord')}",
             f"Its log is {self.state.logs / 'supervisord.log'}.",
         )
+
+    def add(self, programs: Sequence[Program], names: Sequence[str]) -> None:
+        """Let the running supervisord know those of `programs` that are called `names`; none is started or stopped."""
+        self._write(programs, [program for program in programs if program.name in names])
+        self._proxy().supervisor.reloadConfig()
+        for name in names:
+            self._proxy().supervisor.addProcessGroup(name)
 
     def start(self, name: str) -> None:
         """Start one process if it does not run; does not wait until it serves."""
@@ -181,6 +186,12 @@ class Supervisor:
     def _proxy(self) -> xmlrpc.client.ServerProxy:
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
         return xmlrpc.client.ServerProxy("http://localhost", transport=transport)
+
+    def _write(self, programs: Sequence[Program], scripts: Sequence[Program]) -> None:
+        """Write the configuration of all `programs`, and the start scripts of some."""
+        for program in scripts:
+            self._write_scripts(program)
+        write_private(self.state.path / "supervisord.conf", self._configuration(programs))
 
     def _write_scripts(self, program: Program) -> None:
         """Write `<name>.env`, which a shell can source too, and `<name>.sh`, which starts the process."""

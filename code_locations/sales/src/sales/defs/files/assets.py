@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import dagster as dg
 import pyarrow as pa
 
-from sales.columns import SALES, TOTALS, table_schema
-from sales.defs.files.folder import Listing, SalesFolder
+from sales.columns import ROWS, TOTALS, table_schema
+from sales.defs.files.folder import CsvFolder, Listing
 from sales.defs.files.reading import Problem, Reading, read_files, totals
 
 OWNERS = ["team:sales"]
@@ -27,7 +27,7 @@ STATE = "folder_state"
     owners=OWNERS,
     kinds={"csv", "parquet"},
     tags={"layer": "raw"},
-    metadata={"dagster/column_schema": table_schema(SALES)},
+    metadata={"dagster/column_schema": table_schema(ROWS)},
     check_specs=[
         dg.AssetCheckSpec(
             "every_file_is_read", asset="sales", description="The folder has files, all readable."
@@ -37,10 +37,10 @@ STATE = "folder_state"
         ),
     ],
 )
-def sales(sales_folder: SalesFolder) -> Iterator[dg.Output[pa.Table] | dg.AssetCheckResult]:
+def sales(sales_folder: CsvFolder) -> Iterator[dg.Output[pa.Table] | dg.AssetCheckResult]:
     """Every sale of every file in the folder.
 
-    Columns: `columns.SALES`; by day and sale_id. Of rows with the same sale_id the last counts, files by
+    Columns: `columns.ROWS`; by day and sale_id. Of rows with the same sale_id the last counts, files by
     name. A file or row that can't be read is left out: its check warns and names it, and the good ones go
     on. A folder without files is a table without rows, and a warning.
 

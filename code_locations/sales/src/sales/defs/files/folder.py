@@ -24,7 +24,7 @@ class Listing:
     state: str
 
 
-class SalesFolder(dg.ConfigurableResource):
+class CsvFolder(dg.ConfigurableResource):
     """A folder of CSV files, given as `dg.EnvVar("SALES_FOLDER")`.
 
     Files are those directly in it whose name ends in `.csv`, in any case, and does not begin with a dot.

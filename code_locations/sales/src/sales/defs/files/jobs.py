@@ -7,14 +7,14 @@ import json
 
 import dagster as dg
 
-from sales.defs.files.assets import STATE, sales, total_by_country
-from sales.defs.files.folder import SalesFolder
+from sales.defs.files import assets
+from sales.defs.files.folder import CsvFolder
 
 POLL_SECONDS = 30
 
 sales_job = dg.define_asset_job(
     "sales_job",
-    selection=dg.AssetSelection.assets(sales, total_by_country),
+    selection=dg.AssetSelection.assets(*dg.load_assets_from_modules([assets])),
     description="All files anew, and the totals.",
 )
 
@@ -22,7 +22,7 @@ sales_job = dg.define_asset_job(
 @dg.sensor(
     job=sales_job, minimum_interval_seconds=POLL_SECONDS, default_status=dg.DefaultSensorStatus.RUNNING
 )
-def new_files_sensor(context: dg.SensorEvaluationContext, sales_folder: SalesFolder) -> dg.SensorResult:
+def new_files_sensor(context: dg.SensorEvaluationContext, sales_folder: CsvFolder) -> dg.SensorResult:
     """Request a run when a file is new, changed or gone; each state of the folder is one run.
 
     Files that are still being written are left for a later tick. The cursor is the state that was last taken
@@ -46,9 +46,9 @@ def new_files_sensor(context: dg.SensorEvaluationContext, sales_folder: SalesFol
 
 
 def _materialized_state(instance: dg.DagsterInstance) -> object:
-    event = instance.get_latest_materialization_event(sales.key)
+    event = instance.get_latest_materialization_event(assets.sales.key)
     materialization = event.asset_materialization if event else None
-    found = materialization.metadata.get(STATE) if materialization else None
+    found = materialization.metadata.get(assets.STATE) if materialization else None
     return found.value if found else None
 
 

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from sales.columns import SALES, TOTALS, arrow_schema
+from sales.columns import ROWS, TOTALS, arrow_schema
 
-NAMES = [column.name for column in SALES]
+NAMES = [column.name for column in ROWS]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Reading:
-    """The good rows of all files, with the columns SALES by day and sale_id, and what was left out.
+    """The good rows of all files, with the columns ROWS by day and sale_id, and what was left out.
 
     `repeated` is the number of rows that a later one with the same sale_id took the place of.
     """
@@ -43,7 +43,7 @@ def read_files(files: Iterable[Path]) -> Reading:
 
     Of rows with the same sale_id the last counts, files in their order: a file can correct an earlier one.
     """
-    tables, problems = [arrow_schema(SALES).empty_table()], []
+    tables, problems = [arrow_schema(ROWS).empty_table()], []
     for file in files:
         try:
             rows, found = _read(file)
@@ -59,7 +59,7 @@ def read_files(files: Iterable[Path]) -> Reading:
 
 
 def totals(sales: pa.Table) -> pa.Table:
-    """Return the columns TOTALS of rows with the columns SALES, by country."""
+    """Return the columns TOTALS of rows with the columns ROWS, by country."""
     # One thread: the groups come in the same order every time.
     grouped = sales.group_by("country", use_threads=False).aggregate(
         [([], "count_all"), ("amount_eur", "sum"), ("day", "min"), ("day", "max")]
@@ -124,7 +124,7 @@ def _typed(text: pa.Table) -> tuple[pa.Table, list[str | None]]:
         reasons = pc.if_else(pc.and_(good, pc.invert(holds)), reason, reasons)
         good = pc.and_(good, holds)
     plain["day"] = pc.cast(days, pa.date32())
-    return pa.table(plain).filter(good).cast(arrow_schema(SALES)), reasons.to_pylist()
+    return pa.table(plain).filter(good).cast(arrow_schema(ROWS)), reasons.to_pylist()
 
 
 def _last_of_each(rows: pa.Table) -> pa.Table:
