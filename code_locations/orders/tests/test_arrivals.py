@@ -14,6 +14,7 @@ from landing_zone import DAY, Zone, as_csv, as_parquet, orders, table, written
 from orders.defs.arrivals.merging import merged
 from orders.defs.arrivals.quarantine import quarantine_key
 from slipway.resources import LandingBucket
+from slipway.retries import Retries
 from slipway.storage import ParquetIOManager
 
 SUFFIXES = [f"{suffix}{packed}" for suffix in (".csv", ".jsonl", ".parquet") for packed in ("", ".gz")]
@@ -215,9 +216,9 @@ def test_a_newer_version_is_never_moved_with_the_bad_one(zone: Zone, monkeypatch
 def test_a_store_that_does_not_answer_fails_the_run_and_leaves_the_file(zone: Zone, monkeypatch) -> None:
     version = zone.put("orders/a.csv", as_csv(orders(1)))
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0)
+    monkeypatch.setattr(Retries, "delay", lambda *_: 0)
     result = zone.run("orders/a.csv", version, fails=True)
     kinds = [event.event_type_value for event in result.all_events]
-    assert kinds.count("STEP_RESTARTED") == 4
+    assert kinds.count("STEP_RESTARTED") == 5
     monkeypatch.undo()
     assert zone.keys() == ["orders/a.csv"]

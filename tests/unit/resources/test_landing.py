@@ -3,8 +3,14 @@ import io
 
 import pytest
 
-from slipway.resources import LandingBucket
-from slipway.resources.landing import LandingError, LandingUnavailableError, MissingObjectError
+from slipway.resources import LandingBucket, landing_moves
+from slipway.resources.landing import (
+    LandingError,
+    LandingObject,
+    LandingUnavailableError,
+    MissingObjectError,
+    SupersededObjectError,
+)
 
 from .conftest import free_port
 
@@ -80,6 +86,84 @@ def test_moving_leaves_one(landing):
     landing.move("in/a", "done/a")
     assert keys(landing) == ["done/a"]
     assert landing.read("done/a") == b"new"
+
+
+def test_pages_go_by_key_from_a_key_on(landing):
+    for key in ("d/b", "d/a.csv", "d/a/x", "d/ü", "e"):
+        landing.write(key, b"1")
+    every = [found.key for page in landing.pages("d") for found in page]
+    assert every == ["d/a.csv", "d/a/x", "d/b", "d/ü"]
+    assert [found.key for page in landing.pages("d", after="d/a/x") for found in page] == ["d/b", "d/ü"]
+    assert list(landing.pages("d", after="d/ü")) in ([], [[]])
+
+
+def test_a_download_is_of_the_version_asked_for(landing):
+    landing.write("a", b"one")
+    old = landing.find("a")
+    with landing.download("a", old.version) as download:
+        assert download.found.size == 3
+        assert b"".join(download.chunks) == b"one"
+    landing.write("a", b"three")
+    with pytest.raises(SupersededObjectError, match="a: version"), landing.download("a", old.version):
+        pass
+    with landing.download("a") as download:
+        assert download.found.version == landing.find("a").version != old.version
+    with pytest.raises(MissingObjectError), landing.download("b", old.version):
+        pass
+
+
+def test_moving_a_version_moves_no_other(landing):
+    landing.write("in/a", b"one")
+    found = landing.find("in/a")
+    landing.write("in/a", b"three")
+    with pytest.raises(SupersededObjectError):
+        landing.move_version(found, "aside/a")
+    assert keys(landing) == ["in/a"]
+    assert landing.move_version(landing.find("in/a"), "aside/a")
+    assert keys(landing) == ["aside/a"]
+    assert landing.read("aside/a") == b"three"
+    with pytest.raises(MissingObjectError):
+        landing.move_version(found, "aside/b")
+
+
+def test_what_comes_between_copy_and_delete_stays(s3, tmp_path, monkeypatch):
+    landing = LandingBucket(url=f"{s3}/{tmp_path.name}", retry_seconds=2)
+    landing.write("in/a", b"bad")
+    found = landing.find("in/a")
+    whole = landing_moves._client
+
+    def client():
+        made = whole()
+        copy = made.copy_object
+
+        def copied(**arguments):
+            copy(**arguments)
+            landing.write("in/a", b"newer")
+
+        made.copy_object = copied
+        return made
+
+    monkeypatch.setattr(landing_moves, "_client", client)
+    assert landing.move_version(found, "aside/a") is False
+    assert landing.read("in/a") == b"newer"
+    assert landing.read("aside/a") == b"bad"
+
+
+def test_a_large_object_is_copied_in_parts(s3, tmp_path, monkeypatch):
+    landing = LandingBucket(url=f"{s3}/{tmp_path.name}", retry_seconds=2)
+    monkeypatch.setattr(landing_moves, "LARGEST_COPY", 1024)
+    monkeypatch.setattr(landing_moves, "PART", 5 * 1024**2)
+    content = bytes(range(256)) * 45_000
+    landing.write("in/a", content)
+    assert landing.move_version(landing.find("in/a"), "aside/a")
+    assert keys(landing) == ["aside/a"]
+    assert landing.read("aside/a") == content
+
+
+def test_without_an_etag_size_and_time_tell_versions_apart():
+    first = LandingObject("a", 1, dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    assert first.version == "1-20260101T000000"
+    assert LandingObject("a", 1, first.modified, "c4ca").version == "c4ca"
 
 
 def test_a_missing_object_is_named(landing):

@@ -12,11 +12,36 @@ from orders.demo.load import TablesInTheWayError, load
 from orders.schema import FIRST_DAY
 
 URL_VARIABLE = "SLIPWAY_DEMO_DATABASE_URL"
+LANDING_VARIABLE = "SLIPWAY_LANDING_URL"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code: 0, or 1 with one line on stderr that says why."""
     options = _parser().parse_args(arguments)
+    return _drop(options) if options.command == "drop" else _load(options)
+
+
+def _drop(options: argparse.Namespace) -> int:
+    from orders.defs.arrivals.settings import ArrivalSettings  # noqa: PLC0415 - needs Dagster, as `load` does not
+    from orders.demo.drop import drop  # noqa: PLC0415
+    from slipway.resources.landing import LandingBucket, LandingError  # noqa: PLC0415
+
+    url = os.environ.get(LANDING_VARIABLE, "")
+    if not url:
+        return _fail(f"{LANDING_VARIABLE} is not set; `slipway exec orders -- ...` sets it.")
+    bucket = LandingBucket(url=url, retry_seconds=15)
+    try:
+        for line in drop(bucket.write, ArrivalSettings.read().prefix, options.seed, options.until):
+            _say(line)
+    except (LandingError, ValueError) as error:
+        return _fail(str(getattr(error, "description", None) or error))
+    _say(
+        "The sensor landing_sensor takes them within half a minute; see the asset landed_orders and its check."
+    )
+    return 0
+
+
+def _load(options: argparse.Namespace) -> int:
     url = os.environ.get(URL_VARIABLE, "")
     if not url:
         return _fail(
@@ -57,6 +82,17 @@ def _parser() -> argparse.ArgumentParser:
         "--until", type=_day, default=yesterday, metavar="YYYY-MM-DD", help="last day (UTC) of the history"
     )
     loading.add_argument("--replace", action="store_true", help="drop what an earlier load left")
+    dropping = commands.add_parser(
+        "drop",
+        help="drop files into the landing zone, good ones and bad ones",
+        description=f"Write some files into the landing bucket that {LANDING_VARIABLE} names: three good ones, one "
+        "twice, and bad ones. The same options give the same files, which are taken once.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    dropping.add_argument("--seed", type=_seed, default=7, help="another seed is other files")
+    dropping.add_argument(
+        "--until", type=_day, default=yesterday, metavar="YYYY-MM-DD", help="last day (UTC) of the orders"
+    )
     return parser
 
 

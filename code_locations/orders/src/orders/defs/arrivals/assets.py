@@ -22,6 +22,7 @@ from orders.defs.order_system.assets import OWNERS
 from orders.partitions import daily_and_today
 from slipway.resources import LandingBucket
 from slipway.resources.landing import Download, LandingObject, MissingObjectError, SupersededObjectError
+from slipway.retries import retried
 from slipway.storage import ParquetIOManager
 
 KEY = dg.AssetKey("landed_orders")
@@ -59,8 +60,6 @@ _CHECK = dg.AssetCheckSpec(
     asset=KEY,
     description="The file of the latest run could be read. If not, it lies in the quarantine, with its reason.",
 )
-# For a store that does not answer; what is wrong with a file is never tried again.
-_RETRIES = dg.RetryPolicy(max_retries=4, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
 
 class LandedFile(dg.Config):
@@ -85,7 +84,8 @@ class Outcome:
 def build_landed_orders(settings: ArrivalSettings) -> dg.AssetsDefinition:
     """Return the asset, for files of up to `settings.max_bytes`."""
 
-    @dg.multi_asset(name="landed_orders", specs=[_SPEC], check_specs=[_CHECK], retry_policy=_RETRIES)
+    @dg.multi_asset(name="landed_orders", specs=[_SPEC], check_specs=[_CHECK])
+    @retried
     def landed_orders(
         context: dg.AssetExecutionContext,
         config: LandedFile,
