@@ -85,8 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     dropping = commands.add_parser(
         "drop",
         help="drop files into the landing zone, good ones and bad ones",
-        description=f"Write some files into the landing bucket that {LANDING_VARIABLE} names: three good ones, one "
-        "twice, and bad ones. The same options give the same files, which are taken once.",
+        description=f"Write some files into the landing bucket that {LANDING_VARIABLE} names: three good ones "
+        "and some bad ones. The same options give the same files, which are taken once.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     dropping.add_argument("--seed", type=_seed, default=7, help="another seed is other files")

@@ -42,13 +42,11 @@ def files(seed: int, until: date) -> Iterator[File]:
     yield File("shop-1.csv", _csv(parts[0]), f"{third} rows")
     yield File("shop-2.jsonl.gz", gzip.compress(_json_lines(parts[1]), mtime=0), f"{third} rows")
     yield File("shop-3.parquet", _parquet(parts[2]), f"{third} rows")
-    yield File("shop-1-again.csv", _csv(parts[0]), "the rows of shop-1.csv: no effect")
     yield File("bad/empty.csv", b"", "quarantined: empty")
     yield File("bad/cut-off.csv", _csv(parts[0])[:-20], "quarantined: truncated")
     yield File("bad/columns.csv", _csv(parts[0].rename_columns(_renamed)), "quarantined: wrong schema")
     latin = _csv(parts[0]).replace(b"EUR", "€".encode("iso-8859-15"))
     yield File("bad/latin-9.csv", latin, "quarantined: wrong encoding")
-    yield File("bad/orders.xlsx", b"PK\x03\x04", "quarantined: unknown format")
 
 
 def drop(write: Callable[[str, bytes], None], prefix: str, seed: int, until: date) -> Iterator[str]:
