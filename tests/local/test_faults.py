@@ -1,5 +1,6 @@
 """Faults, one by one: each gives a clear error, and the next run or `make up` completes with nothing lost or doubled."""
 
+import json
 import shutil
 import socket
 import tempfile
@@ -16,6 +17,8 @@ from support.checkout import PROBE, copy_checkout
 from support.platform import Platform
 from support.probe import EXPECTED, Probe
 
+CONTRACT_CHECK = """{ assetCheckExecutions(assetKey: {path: ["sold"]}, checkName: "contract", limit: 1) {
+  runId status evaluation { severity metadataEntries { label ... on TableMetadataEntry { table { records } } } } } }"""
 BROKEN = 'raise RuntimeError("the supplier renamed a column")\n'
 MENDED = "import dagster as dg\n\ndefs = dg.Definitions()\n"
 
@@ -63,6 +66,50 @@ def retry_of(web: GraphQL, run: str, timeout: float = 90) -> str:
             return found[0]
         time.sleep(0.5)
     raise AssertionError(f"{run} was not retried")
+
+
+def test_a_day_that_breaks_its_contract_takes_no_good_days_place(running: Platform) -> None:
+    code = running.root / "code_locations" / "probe" / "src" / "probe"
+    bucket = running.state.s3 / "buckets" / "assets"
+    day = {"dagster/partition": "2026-01-02"}
+    (code / "sold").write_text("3 4")
+    run = running.web.launch("probe", "promises", day)
+    assert running.wait_for_run(run) == "SUCCESS", running.web.failure(run)
+    files = {
+        name: bucket / name for name in ("sold/2026-01-02.parquet", "after/2026-01-02.json", "sold.odcs.yaml")
+    }
+    before = {name: (file.read_bytes(), file.stat().st_mtime_ns) for name, file in files.items()}
+    (code / "sold").write_text("3 -1 5 5")
+    run = running.web.launch("probe", "promises", day)
+    assert running.wait_for_run(run) == "FAILURE"
+    assert {name: (file.read_bytes(), file.stat().st_mtime_ns) for name, file in files.items()} == before
+    events = list(running.web.events(run))
+    assert {
+        event.get("stepKey") for event in events if event["__typename"] == "ExecutionStepFailureEvent"
+    } == {"sold"}
+    assert not [event for event in events if event["message"].startswith('Started execution of step "after"')]
+    failed = run
+    said = running.web.failure(run)
+    assert "asset sold breaks its contract (version 1.0.0)" in said
+    assert "- column sold, minimum 0: 1 row, the first is row 1 (day=2026-01-02, sold=-1): -1" in said
+    assert "- column day, sold, unique: 1 row" in said
+    (check,) = running.web.ask(CONTRACT_CHECK)["assetCheckExecutions"]
+    assert (check["runId"], check["status"], check["evaluation"]["severity"]) == (run, "FAILED", "ERROR")
+    tables = {
+        each["label"]: each["table"]["records"]
+        for each in check["evaluation"]["metadataEntries"]
+        if "table" in each
+    }
+    first = [json.loads(record) for record in tables["first_bad_rows"]]
+    assert [(row["column"], row["rule"], row["row"]) for row in first] == [
+        ("sold", "minimum 0", 1),
+        ("day, sold", "unique", 3),
+    ]
+    (code / "sold").write_text("6")
+    run = running.web.launch("probe", "promises", day)
+    assert running.wait_for_run(run) == "SUCCESS", running.web.failure(run)
+    assert json.loads(files["after/2026-01-02.json"].read_text()) == 1
+    assert not running.web.latest_run("dagster/parent_run_id", failed)
 
 
 def test_s3_server_killed_during_a_run(probe: Probe) -> None:

@@ -7,17 +7,26 @@ from pathlib import Path
 
 from support.platform import ROOT
 
-# Steered from outside: says that it is at work, then waits for leave. Each finished call adds a line.
+# Steered from outside: says that it is at work, then waits for leave. Each finished call adds a line. `sold` has a
+# contract, and the pieces that a file says.
 PROBE = """
 import time
 from pathlib import Path
 
 import dagster as dg
 import pandas as pd
+import pyarrow as pa
+from slipway.contracts import Column, Contract, published
 from slipway.environment import current_environment
 from slipway.resources import platform_resources
 
 HERE = Path(__file__).parent
+DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-04")
+SOLD = Contract(
+    "1.0.0",
+    (Column("day", pa.string(), "The day.", nullable=False), Column("sold", pa.int64(), "Pieces.", minimum=0)),
+    unique=(("day", "sold"),),
+)
 
 
 @dg.asset
@@ -40,11 +49,25 @@ def total(gated: pd.DataFrame) -> int:
     return int(gated["n"].sum())
 
 
+@published(SOLD, partitions_def=DAYS, metadata={"slipway/partition_by": "day"})
+def sold(context: dg.AssetExecutionContext) -> pa.Table:
+    pieces = [int(word) for word in (HERE / "sold").read_text().split()]
+    return pa.table({"day": [context.partition_key] * len(pieces), "sold": pieces})
+
+
+@dg.asset(partitions_def=DAYS)
+def after(sold: pa.Table) -> int:
+    return sold.num_rows
+
+
 @dg.definitions
 def defs() -> dg.Definitions:
     return dg.Definitions(
-        assets=[numbers, gated, total],
-        jobs=[dg.define_asset_job("everything", "*")],
+        assets=[numbers, gated, total, sold, after],
+        jobs=[
+            dg.define_asset_job("everything", dg.AssetSelection.assets("total").upstream()),
+            dg.define_asset_job("promises", dg.AssetSelection.assets("sold", "after")),
+        ],
         resources=platform_resources(current_environment()),
         executor=dg.in_process_executor,
     )

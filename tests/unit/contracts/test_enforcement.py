@@ -224,12 +224,11 @@ def test_without_a_contract_there_is_none_to_read(folder: Folder) -> None:
 def test_a_large_stream_is_evaluated_without_being_in_memory(folder: Folder) -> None:
     contract = Contract("1.0.0", (Column("t", pa.string(), "", pattern="x$"),))
     schema = arrow_schema(contract.columns)
-    batch = pa.record_batch({"t": ["y" * 1000 + "x"] * 10_000})
 
     def batches() -> Iterator[pa.RecordBatch]:
         for _ in range(20):
             assert pa.total_allocated_bytes() - before < 100_000_000
-            yield batch
+            yield pa.record_batch({"t": ["y" * 1000 + "x"] * 10_000})
 
     before = pa.total_allocated_bytes()
     assert folder.run(numbers(pa.RecordBatchReader.from_batches(schema, batches()), contract)).success

@@ -41,9 +41,7 @@ class Expectation:
         Raises:
             UnmetExpectationError: all that is expected and not promised is named.
         """
-        self._require(
-            self.unmet_by(published), f"its contract (version {published.contract.version}) says that"
-        )
+        self._require(self.unmet_by(published), f"by its contract (version {published.contract.version}):")
 
     def check_frame(self, frame: Any) -> None:
         """Check a pandas DataFrame or a pyarrow Table that was read: its types, and every row by the rules.
@@ -58,7 +56,8 @@ class Expectation:
         tables = (table.select(used) for table in pieces(frame, schema, label))
         kept = [schema.field(name) for name in used]
         self._require(
-            [str(each) for each in evaluate(self._contract, pa.schema(kept), tables)], "the frame's"
+            [str(each) for each in evaluate(self._contract, pa.schema(kept), tables)],
+            "by the frame that was read:",
         )
 
     @property
@@ -69,6 +68,6 @@ class Expectation:
         if unmet:
             lines = "\n".join(f"- {text}" for text in unmet)
             raise UnmetExpectationError(
-                f"asset {self.asset} is not what is expected of it; {what}\n{lines}\n"
+                f"asset {self.asset} is not what is expected of it, {what}\n{lines}\n"
                 "Change the expectation with the code that relies on it, or ask the asset's owner."
             )
