@@ -8,9 +8,10 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from sales.columns import MONEY, TOTALS, arrow_schema
+from sales.columns import MONEY, TOTALS
 from sales.defs.comparison import sales_vs_orders, sales_vs_orders_sensor
 from sales.defs.files.assets import total_by_country
+from slipway.columns import arrow_schema
 
 
 class Automation:

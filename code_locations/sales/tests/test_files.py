@@ -11,11 +11,12 @@ import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
-from sales.columns import ROWS, TOTALS, arrow_schema
+from sales.columns import ROWS, TOTALS
 from sales.defs.files import assets, jobs
 from sales.defs.files.folder import SETTLE_SECONDS, CsvFolder
 from sales.defs.files.reading import read_files
 from sales.demo import main as demo
+from slipway.columns import arrow_schema
 from slipway.storage import ParquetIOManager
 
 HEADER = "sale_id,day,country,amount_eur\n"

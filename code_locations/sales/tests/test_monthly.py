@@ -13,11 +13,12 @@ import matplotlib as mpl
 import pyarrow as pa
 import pytest
 
-from sales.columns import ROWS, arrow_schema
+from sales.columns import ROWS
 from sales.definitions import build_defs
 from sales.defs.files.folder import CsvFolder
 from sales.defs.monthly.figures import month_of
 from sales.defs.monthly.report import monthly_report
+from slipway.columns import arrow_schema
 from slipway.environment import Environment
 from slipway.resources import DocumentStore
 from slipway.storage import ParquetIOManager

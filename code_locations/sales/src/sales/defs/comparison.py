@@ -8,17 +8,29 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sales.columns import MONEY, Column, arrow_schema, table_schema
+from sales.columns import MONEY
 from sales.defs.files.assets import OWNERS
+from slipway.columns import Column, arrow_schema, table_schema
+from slipway.contracts import Expectation
 
 COMPARISON = (
-    Column("country", pa.string(), "Where the shops sold, ISO 3166-1 alpha-2; unique."),
-    Column("first_day", pa.date32(), "The earliest day with a sale in the country."),
-    Column("last_day", pa.date32(), "The latest day with a sale in the country."),
-    Column("sales_eur", MONEY, "What the shops of the country sold."),
-    Column("orders_eur", MONEY, "Revenue of the whole order system from first_day to last_day."),
-    Column("difference_eur", MONEY, "sales_eur less orders_eur."),
+    Column("country", pa.string(), "Where the shops sold, ISO 3166-1 alpha-2; unique.", nullable=False),
+    Column("first_day", pa.date32(), "The earliest day with a sale in the country.", nullable=False),
+    Column("last_day", pa.date32(), "The latest day with a sale in the country.", nullable=False),
+    Column("sales_eur", MONEY, "What the shops of the country sold.", nullable=False),
+    Column("orders_eur", MONEY, "Revenue of all orders from first_day to last_day.", nullable=False),
+    Column("difference_eur", MONEY, "sales_eur less orders_eur.", nullable=False),
 )
+
+EXPECTED = Expectation(
+    "daily_revenue",
+    (
+        Column("day", pa.date32(), "The UTC day of the orders.", nullable=False),
+        Column("revenue_eur", MONEY, "Revenue of the day.", nullable=False),
+    ),
+    unique=(("day",),),
+)
+"""What is relied on of the other location's asset; its contract promises more."""
 
 daily_revenue = dg.AssetSpec(
     "daily_revenue", description="Revenue by day, of the code location orders; read from the shared bucket."
@@ -62,7 +74,9 @@ def sales_vs_orders(total_by_country: pa.Table, daily_revenue: pa.Table) -> pa.T
 
     Raises:
         slipway.storage.StorageError: daily_revenue has never been made, or lacks a column; it is named.
+        slipway.contracts.ContractError: daily_revenue is not as EXPECTED.
     """
+    EXPECTED.check_frame(daily_revenue)
     revenue = [_revenue(daily_revenue, first, last) for first, last in _spans(total_by_country)]
     orders = pa.array(revenue, MONEY)
     sales = total_by_country.column("total_eur").combine_chunks()

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import dagster as dg
 import pyarrow as pa
 
-from sales.columns import ROWS, TOTALS, table_schema
+from sales.columns import ROWS, TOTALS
 from sales.defs.files.folder import CsvFolder, Listing
 from sales.defs.files.reading import Problem, Reading, read_files, totals
+from slipway.columns import table_schema
 
 OWNERS = ["team:sales"]
 GROUP = "files"

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from sales.columns import ROWS, TOTALS, arrow_schema
+from sales.columns import ROWS, TOTALS
+from slipway.columns import arrow_schema
 
 NAMES = [column.name for column in ROWS]
 
