@@ -16,6 +16,7 @@ from orders.rates import EUR_RATES
 
 FIRST, LAST = "2026-01-01", DEMO.until.isoformat()
 DAYS = [(date(2026, 1, 1) + timedelta(days=number)).isoformat() for number in range(25)]
+COMMITTED = Path(__file__).parents[1] / "contracts"
 PARTITIONED = ("bronze_orders", "daily_orders", "daily_revenue_partitioned")
 
 RATES = ", ".join(f"('{currency}', {rate})" for currency, rate in EUR_RATES.items())
@@ -170,3 +171,10 @@ def test_spend_adds_up_to_revenue(whole: tuple) -> None:
     for day, _, revenue, *_ in whole[0].rows("daily_revenue"):
         spend = whole[0].rows("daily_revenue_partitioned", day.isoformat())
         assert sum(row[3] for row in spend) == revenue
+
+
+def test_contracts_are_published_beside_the_assets_as_committed(whole: tuple) -> None:
+    files = {file.name: file.read_bytes() for file in whole[0].folder.rglob("*.odcs.yaml")}
+    assert files == {file.name: file.read_bytes() for file in COMMITTED.iterdir()}
+    kept = [each for each in whole[1].get_asset_check_evaluations() if each.check_name == "contract"]
+    assert {f"{each.asset_key.to_user_string()}.odcs.yaml" for each in kept if each.passed} == set(files)
