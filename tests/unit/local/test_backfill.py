@@ -104,6 +104,14 @@ def test_a_bound_that_is_no_partition_says_which_there_are(first, last, complain
         plan.in_range([ORDERS, TOTAL], first, last)
 
 
+def test_partitions_of_two_dimensions_are_refused() -> None:
+    grid = Asset("grid", "orders", definition="Multi-partitioned, with dimensions: Color, Day")
+    for bounds in ((None, None), ("2026-01-01", None)):
+        with pytest.raises(LocalPlatformError, match="grid: none that can be chosen here"):
+            plan.in_range([grid], *bounds)
+    assert plan.missing(plan.since([grid], None), once=False) == []
+
+
 def test_a_range_of_an_asset_without_partitions_is_refused() -> None:
     with pytest.raises(LocalPlatformError, match="report/total has no partitions"):
         plan.in_range([TOTAL], "2026-01-01", None)

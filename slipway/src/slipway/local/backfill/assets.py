@@ -19,7 +19,8 @@ class Asset:
         location: the code location that defines it.
         parents: names of the assets that it is made of.
         definition: what its partitions are, in Dagster's words; None without partitions.
-        partitions: every partition key that there is, oldest first; a day is there once it has ended.
+        partitions: every partition key that there is, oldest first; a day is there once it has ended. None are
+            listed of partitions of two dimensions.
         per_run: how many partitions one run takes (BackfillPolicy); None for all.
         materialized: partitions whose newest attempt succeeded; without partitions, its own name.
         failed: partitions whose newest attempt failed.
@@ -60,17 +61,20 @@ def read_assets(web: GraphQL) -> list[Asset]:
 _ASSETS = """{ assetNodes { assetKey { path } groupName isMaterializable kinds tags { key value }
   owners { ... on UserAssetOwner { email } ... on TeamAssetOwner { team } }
   dependencyKeys { path } repository { location { name } } backfillPolicy { maxPartitionsPerRun }
-  partitionDefinition { description } partitionKeys assetMaterializations(limit: 1) { runId }
+  partitionDefinition { type description } partitionKeys assetMaterializations(limit: 1) { runId }
   assetPartitionStatuses {
     ... on TimePartitionStatuses { ranges { status startKey endKey } }
     ... on DefaultPartitionStatuses { materializedPartitions failedPartitions materializingPartitions } } } }"""
+
+_TWO_DIMENSIONS = "MULTIPARTITIONED"
 
 
 def _asset(node: dict[str, Any]) -> Asset:
     name = "/".join(node["assetKey"]["path"])
     policy = node["backfillPolicy"]
-    keys = tuple(node["partitionKeys"])
     definition = node["partitionDefinition"]
+    grid = definition and definition["type"] == _TWO_DIMENSIONS
+    keys = () if grid else tuple(node["partitionKeys"])
     if definition:
         found = _by_status(node["assetPartitionStatuses"], keys)
     else:
@@ -94,7 +98,6 @@ def _asset(node: dict[str, Any]) -> Asset:
 
 def _by_status(statuses: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Iterable[str]]:
     if "ranges" not in statuses:
-        # Partitions of two dimensions have neither: none of theirs counts as known.
         return {
             "MATERIALIZED": statuses.get("materializedPartitions", ()),
             "FAILED": statuses.get("failedPartitions", ()),

@@ -47,6 +47,8 @@ def in_range(assets: Sequence[Asset], first: str | None, last: str | None) -> li
         raise LocalPlatformError(
             f"{', '.join(asset.name for asset in assets)} has no partitions.", "Leave out --from and --to."
         )
+    if partitioned and not any(asset.partitions for asset in partitioned):
+        raise LocalPlatformError(_no_such_partition(partitioned, first or "of these"), "Launch it in the UI.")
     for bound in filter(None, (first, last)):
         if not any(key.startswith(bound) for asset in partitioned for key in asset.partitions):
             raise LocalPlatformError(_no_such_partition(partitioned, bound), "Choose partitions among these.")
@@ -132,7 +134,7 @@ def _no_such_partition(assets: Sequence[Asset], bound: str) -> str:
     lines = [
         f"{asset.name}: the first is {asset.partitions[0]}, the last {asset.partitions[-1]} ({asset.definition})"
         if asset.partitions
-        else f"{asset.name}: there is none yet ({asset.definition})"
+        else f"{asset.name}: none that can be chosen here ({asset.definition})"
         for asset in assets
     ]
     return f"There is no partition {bound!r}. A partition is there once its time has ended.\n" + "\n".join(
