@@ -11,8 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from landing_zone import DAY, Zone, as_csv, as_parquet, orders, table, written
 
+from orders.defs.arrivals.faults import BadFileError
+from orders.defs.arrivals.formats import read_rows
 from orders.defs.arrivals.merging import merged
 from orders.defs.arrivals.quarantine import quarantine_key
+from orders.demo.drop import files
 from slipway.resources import LandingBucket
 from slipway.retries import Retries
 from slipway.storage import ParquetIOManager
@@ -222,3 +225,17 @@ def test_a_store_that_does_not_answer_fails_the_run_and_leaves_the_file(zone: Zo
     assert kinds.count("STEP_RESTARTED") == 5
     monkeypatch.undo()
     assert zone.keys() == ["orders/a.csv"]
+
+
+def test_the_demo_drops_what_it_says() -> None:
+    now = datetime.now(UTC)
+    found = {}
+    for file in files(7, now.date() - timedelta(days=1)):
+        try:
+            rows = read_rows(io.BytesIO(file.content), file.name, 10_000_000, now)
+            found[file.name] = f"{rows.num_rows} rows"
+        except BadFileError as fault:
+            found[file.name] = f"quarantined: {fault.reason}"
+    assert found == {file.name: file.expected for file in files(7, now.date() - timedelta(days=1))}
+    assert list(files(7, now.date())) == list(files(7, now.date()))
+    assert len(set(found.values())) == 5
