@@ -11,18 +11,26 @@ import pytest
 from editorial.defs import sensor
 from editorial.defs.sensor import raw_download_sensor
 from editorial.downloads import MissingFolderError, RawDownloads
+from slipway.resources import PostgresResource
 
 
 @pytest.fixture(autouse=True)
-def _at_rest_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
+    """Files are complete at once; what is in this list is in the warehouse."""
     monkeypatch.setattr(sensor, "AT_REST_SECONDS", 0.0)
+    files: list[dict] = []
+    monkeypatch.setattr(sensor, "loaded_files", lambda *_: files)
+    return files
 
 
 def tick(folder: Path, cursor: str | None = None) -> tuple[set[str], str]:
     """Evaluate the sensor once; return the jobs that it asks for, and its cursor."""
-    with dg.build_sensor_context(
-        cursor=cursor, resources={"raw_downloads": RawDownloads(folder=str(folder))}
-    ) as context:
+    resources = {
+        "raw_downloads": RawDownloads(folder=str(folder)),
+        "warehouse": PostgresResource(url="postgresql://never@used/none"),
+    }
+    instance = dg.DagsterInstance.ephemeral()
+    with dg.build_sensor_context(cursor=cursor, resources=resources, instance=instance) as context:
         found = raw_download_sensor(context)
     assert isinstance(found, dg.SensorResult)
     return {request.job_name or "" for request in found.run_requests or []}, found.cursor or ""
@@ -75,6 +83,30 @@ def test_a_file_that_is_still_written_is_waited_for(tmp_path: Path, monkeypatch:
     later = time.time() + 3601
     monkeypatch.setattr("editorial.downloads.time.time", lambda: later)
     assert tick(tmp_path, cursor)[0] == {"ingest_mind"}
+
+
+def test_what_is_loaded_already_starts_nothing(tmp_path: Path, loaded: list[dict]) -> None:
+    put(tmp_path / "news.tsv")
+    (file,) = RawDownloads(folder=str(tmp_path)).files()
+    loaded.append({"name": file.name, "version": file.version})
+    jobs, cursor = tick(tmp_path)
+    assert jobs == set()
+    put(tmp_path / "news.tsv", "another version\n")
+    assert tick(tmp_path, cursor)[0] == {"ingest_mind"}
+
+
+def test_nothing_is_asked_for_while_everything_is_made(tmp_path: Path) -> None:
+    put(tmp_path / "news.tsv")
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_run(
+            dg.DagsterRun(job_name="editorial_daily", run_id="1" * 8, status=dg.DagsterRunStatus.STARTED)
+        )
+        resources = {
+            "raw_downloads": RawDownloads(folder=str(tmp_path)),
+            "warehouse": PostgresResource(url="postgresql://never@used/none"),
+        }
+        with dg.build_sensor_context(resources=resources, instance=instance) as context:
+            assert isinstance(raw_download_sensor(context), dg.SkipReason)
 
 
 def test_the_cursor_stays_small(tmp_path: Path) -> None:

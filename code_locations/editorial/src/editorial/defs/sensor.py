@@ -10,13 +10,22 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from editorial.defs.jobs import ingest_jobs, ingest_name
+from editorial.defs.jobs import editorial_daily, ingest_jobs, ingest_name
 from editorial.downloads import Download, RawDownloads
+from editorial.ledger import loaded_files
 from editorial.publishers import ALL, Publisher
+from slipway.resources import PostgresResource
 
-SECONDS = 30
-AT_REST_SECONDS = 10.0
+SECONDS = 15
+AT_REST_SECONDS = 5.0
 """A file that nobody has touched for so long is complete. One that is not, after all, is taken again when it is."""
+
+IN_PROGRESS = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
 
 
 @dg.sensor(
@@ -26,13 +35,17 @@ AT_REST_SECONDS = 10.0
     description="Starts the ingest of a publisher when a file of it is new, or written anew, and complete.",
 )
 def raw_download_sensor(
-    context: dg.SensorEvaluationContext, raw_downloads: RawDownloads
+    context: dg.SensorEvaluationContext, raw_downloads: RawDownloads, warehouse: PostgresResource
 ) -> dg.SensorResult | dg.SkipReason:
     """Ask for a run per publisher with new files; once per version of a file.
 
     The cursor has a mark of 10 characters for each complete file that is there, by publisher: a few files each. A
-    file that is moved in with its whole folder, or unpacked with an old date, is new all the same.
+    file that is moved in with its whole folder, or unpacked with an old date, is new all the same. What is loaded
+    already needs no run; while `editorial_daily` is going, which takes whatever is there, nothing is asked for.
     """
+    going = dg.RunsFilter(job_name=editorial_daily.name, statuses=IN_PROGRESS)
+    if context.instance.get_run_records(going, limit=1):
+        return dg.SkipReason(f"{editorial_daily.name} is going and takes what there is")
     seen = {name: set(marks) for name, marks in json.loads(context.cursor or "{}").items()}
     cursor: dict[str, list[str]] = {}
     requests = []
@@ -41,6 +54,9 @@ def raw_download_sensor(
         files = _of(publisher, complete)
         cursor[publisher.name] = sorted(files)
         new = sorted(set(files) - seen.get(publisher.name, set()))
+        if new:
+            loaded = {_mark(row["name"], row["version"]) for row in loaded_files(warehouse, publisher)}
+            new = [mark for mark in new if mark not in loaded]
         if new:
             requests.append(_request(publisher, new, [files[mark] for mark in new]))
     if not requests and seen:
@@ -51,11 +67,11 @@ def raw_download_sensor(
 def _of(publisher: Publisher, files: Iterable[Download]) -> dict[str, str]:
     """Return the names of the publisher's files by their marks."""
     tables = {table.name for table in publisher.tables}
-    return {_mark(file): file.name for file in files if file.table in tables}
+    return {_mark(file.name, file.version): file.name for file in files if file.table in tables}
 
 
-def _mark(file: Download) -> str:
-    return hashlib.sha256(f"{file.name} {file.version}".encode()).hexdigest()[:10]
+def _mark(name: str, version: str) -> str:
+    return hashlib.sha256(f"{name} {version}".encode()).hexdigest()[:10]
 
 
 def _request(publisher: Publisher, marks: list[str], names: list[str]) -> dg.RunRequest:
