@@ -13,6 +13,7 @@ from editorial.build import manifest
 from editorial.defs import checks, ingestion, jobs, models, sensor
 from editorial.downloads import RawDownloads
 from slipway.environment import Environment, current_environment
+from slipway.launch import in_process_executor
 from slipway.resources import PostgresResource
 
 
@@ -32,7 +33,7 @@ def build_defs(
         sensors=[sensor.raw_download_sensor],
         resources=resources,
         # A process for each step would import dbt once more each time.
-        executor=dg.in_process_executor,
+        executor=in_process_executor,
     )
 
 
