@@ -187,13 +187,14 @@ def test_a_killed_run_frees_its_place_and_the_waiting_go_on(limited: Limited) ->
 def test_a_run_that_dies_with_its_code_server_is_noticed_and_can_be_retried(limited: Limited) -> None:
     lost = limited.launch("in_single", gate="second-try")
     until(lambda: limited.at_work(lost))
+    waiting = limited.launch("in_single", gate="second-try")
+    until(lambda: [note for note in limited.notes(waiting) if note[0] == "before"])
     run = limited.process(lost)
     limited.platform.kill("probe")
     run.kill()
-    # The next one in the pool goes on, so the place is free again.
-    waiting = limited.launch("in_single", gate="second-try")
     until(lambda: limited.status(lost) == "FAILURE", 150)
     limited.open("second-try")
+    # The next one in the pool goes on: the place is free again.
     limited.succeed(waiting)
     daemon = (limited.platform.state.logs / "daemon.log").read_text()
     assert f"Failed to retry run {lost}" not in daemon
