@@ -35,7 +35,7 @@ def runs_of(platform: Platform, asset: str) -> set[str]:
 
 def test_the_graph_shows_every_asset(platform: Platform, page: Page, screenshots: Path) -> None:
     # Where there are many groups, they are closed at first.
-    page.goto(f"{platform.web.url}/asset-groups?expanded=order_system,orders:__repository__:order_system")
+    page.goto(f"{platform.web.url}/asset-groups?expanded=global@global:order_system")
     for name in ASSETS:
         expect(page.get_by_text(name, exact=True).first).to_be_visible()
     expect(page.get_by_text("Loading...")).to_have_count(0)
