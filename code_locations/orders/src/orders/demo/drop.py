@@ -20,7 +20,7 @@ from orders.demo.history import History
 
 ROWS = 300
 """Rows of all good files together: the newest of a history."""
-_ORDERS = 2_000
+_ORDERS = 20_000
 # No order of the demo database has such ids.
 _BEYOND = 1_000_000_000
 
