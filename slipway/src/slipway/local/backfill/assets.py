@@ -53,9 +53,16 @@ class Asset:
 
 
 def read_assets(web: GraphQL) -> list[Asset]:
-    """Return the assets that can be materialized, of all code locations, by name."""
+    """Return the assets that can be materialized, of all code locations, by name.
+
+    Without those that have the tag BY_EVENT: what comes of itself, a file, say, can't be asked for by its day.
+    """
     nodes = web.ask(_ASSETS)["assetNodes"]
-    return sorted((_asset(node) for node in nodes if node["isMaterializable"]), key=lambda each: each.name)
+    found = [_asset(node) for node in nodes if node["isMaterializable"]]
+    return sorted((each for each in found if BY_EVENT not in (each.tags or {})), key=lambda each: each.name)
+
+
+BY_EVENT = "slipway/by_event"
 
 
 _ASSETS = """{ assetNodes { assetKey { path } groupName isMaterializable kinds tags { key value }

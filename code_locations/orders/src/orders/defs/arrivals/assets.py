@@ -49,7 +49,8 @@ _SPEC = dg.AssetSpec(
     group_name="arrivals",
     owners=OWNERS,
     kinds={"s3", "parquet"},
-    tags={"layer": "raw"},
+    # Backfills and catch-up leave it alone: no day can be asked for, only files.
+    tags={"layer": "raw", "slipway/by_event": "true"},
     partitions_def=daily_and_today,
     metadata=METADATA,
     # A run materializes the days that its file touches, which nobody knows before; maybe none.
