@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 
+import pytest
+
 from support.platform import ROOT, Platform
 
 
@@ -15,3 +17,23 @@ def test_airflow_can_report_what_it_made(platform: Platform) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     query = 'query { assetOrError(assetKey: {path: ["legacy", "customers"]}) { ... on Asset { assetMaterializations { label } } } }'
     assert len(platform.web.ask(query)["assetOrError"]["assetMaterializations"]) == 1
+
+
+COMMANDS = re.findall(r"\| `([^`]+)`[^|]*\|\n", (ROOT / "docs" / "orchestration.md").read_text())
+# What changes nothing and takes seconds; the others have tests of their own.
+LOOKS = ("pools", "catch-up", "alerts list", "contracts", "dg list")
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if any(look in each for look in LOOKS)])
+def test_what_only_looks_works_as_documented(platform: Platform, command: str) -> None:
+    done = platform.shell(command)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if "pytest" in each])
+def test_tests_that_are_documented_exist(command: str) -> None:
+    folder = re.search(r"--directory (\S+)", command)
+    paths = command.split(" pytest ")[1].split()
+    assert paths
+    assert all((ROOT / (folder[1] if folder else ".") / path).exists() for path in paths)

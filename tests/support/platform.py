@@ -55,6 +55,10 @@ class Platform:
         """Run `make` in the checkout, as people do."""
         return self._run(["make", *arguments], timeout, variables)
 
+    def shell(self, command: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+        """Run a line of a document in the checkout."""
+        return self._run(["sh", "-euc", command], timeout, {})
+
     def _run(
         self, command: list[str], timeout: float, variables: dict[str, str]
     ) -> subprocess.CompletedProcess[str]:
