@@ -175,9 +175,13 @@ def test_commands_without_a_platform_say_what_to_do(tmp_path: Path) -> None:
 def test_the_commands_of_the_readme_work(platform: Platform) -> None:
     readme = (platform.root / "README.md").read_text()
     documented = re.findall(r"^\| `make (.+?)` \|", readme, re.MULTILINE)
-    assert documented == ["up", "status", "logs", "reload", "down", "clean", "test"]
-    # `down` is run by the faults, `clean` by this suite's own end, `test` by whoever runs this.
-    for command in ("up", "status", "logs", "logs NAME=daemon", "reload NAME=orders", "help"):
+    backfill = "backfill ASSETS=bronze_orders FROM=2026-03-01 TO=2026-03-31"
+    ours = ["up", "status", "logs", "reload", backfill, "catch-up", "new NAME=shop_returns"]
+    assert documented == [*ours, "down", "clean", "test"]
+    # `down` is run by the faults, `new` by the long scenarios, `clean` by this suite's own end, `test` by whoever runs
+    # this; backfills have tests of their own.
+    looks = [f"{backfill} OPTIONS=--dry-run", "catch-up OPTIONS=--dry-run"]
+    for command in ("up", "status", "logs", "logs NAME=daemon", "reload NAME=orders", *looks, "help"):
         done = platform.make(*command.split())
         assert done.returncode == 0, f"make {command}: {done.stdout}{done.stderr}"
     assert platform.web.url in platform.make("up").stdout
