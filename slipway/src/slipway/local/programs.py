@@ -28,6 +28,9 @@ DAGSTER_URL_VARIABLE = "DAGSTER_POSTGRES_URL"
 DEMO_URL_VARIABLE = "SLIPWAY_DEMO_DATABASE_URL"
 # Materializations of many partitions are stored by the hundred: one by one they take a connection each.
 _EVENT_BATCH = "500"
+# Starting a run's process takes longer than the default minute on a machine that is busy; the run would be
+# given up, and started nevertheless.
+_GRPC_SECONDS = "240"
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class Plan:
             "DAGSTER_HOME": str(self.state.dagster_home),
             DAGSTER_URL_VARIABLE: self.postgres.url(DAGSTER, self.secrets.dagster_password, DAGSTER),
             "DAGSTER_DISABLE_TELEMETRY": "1",
+            "DAGSTER_GRPC_TIMEOUT_SECONDS": _GRPC_SECONDS,
             ENVIRONMENT_VARIABLE: Environment.LOCAL,
         }
 
