@@ -26,7 +26,8 @@ def platform(state_path: Path) -> Iterator[Platform]:
     """A running platform with the demo data loaded and everything materialized."""
     running = Platform(StateFolder(state_path))
     try:
-        running.up("--demo-args", f"orders: --orders {DEMO_ORDERS}")
+        # Half a minute between two looks for new files is long for a test.
+        running.up("--demo-args", f"orders: --orders {DEMO_ORDERS}", ORDERS_LANDING_INTERVAL_SECONDS="5")
         yield running
     finally:
         done = running.slipway("clean", "--yes")
