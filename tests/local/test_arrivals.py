@@ -50,7 +50,7 @@ def test_dropped_files_are_taken_once_and_bad_ones_set_aside(platform: Platform)
     delivered = rows.column("row_id").to_pylist()
     assert len(delivered) == len(set(delivered))
     assert 270 < len(delivered) < 300
-    status = {asset.name: asset for asset in platform.web.assets("orders")}["landed_orders"]
+    status = {asset.name: asset for asset in platform.web.assets()["orders"]}["landed_orders"]
     assert (status.materialized, status.rows) == (len(list(folder.iterdir())), rows.num_rows)
 
     # The same again is the same versions: the bad ones come back, and are no news either.

@@ -29,7 +29,7 @@ def test_the_first_run_made_the_reports_of_all_publishers(platform: Platform) ->
         ).fetchall()
     assert [row[0] for row in rows] == ["adressa", "ebnerd", "mind"]
     assert all(row[1] > 0 for row in rows)
-    found = {asset.name: asset.rows for asset in platform.web.assets("editorial")}
+    found = {asset.name: asset.rows for asset in platform.web.assets()["editorial"]}
     assert found["publisher_overview"] == 3
 
 

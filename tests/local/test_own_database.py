@@ -48,7 +48,7 @@ def test_what_the_database_lacks_is_named_and_the_next_up_completes(
         shop.execute("ALTER TABLE orders ADD amount numeric DEFAULT 42")
     said = other.up(ORDERS_SOURCE_URL=url)
     assert "Materializing orders" in said
-    found = {asset.name: asset.rows for asset in other.web.assets("orders")}
+    found = {asset.name: asset.rows for asset in other.web.assets()["orders"]}
     assert found["raw_orders"] == found["cleaned_orders"] == found["silver_orders"] == 1
     assert (
         not other.connect("order_entry")

@@ -62,7 +62,7 @@ def days(source: psycopg.Connection) -> list[dt.date]:
 
 
 def assets(platform: Platform) -> dict[str, AssetStatus]:
-    return {asset.name: asset for asset in platform.web.assets("orders")}
+    return {asset.name: asset for asset in platform.web.assets()["orders"]}
 
 
 def test_raw_orders_is_the_feed(platform: Platform, source: psycopg.Connection) -> None:

@@ -25,11 +25,12 @@ escaped = escape
 def print_summary(platform: LocalPlatform, console: Console) -> None:
     """Print what was made, where the UI is and what to try next."""
     web = GraphQL(platform.ports().webserver)
+    assets = web.assets()
     for location in platform.repository.code_locations:
         table = Table("asset", title=f"Code location {location.name}", title_justify="left", box=SIMPLE)
         for heading in ("rows", "partitions"):
             table.add_column(heading, justify="right")
-        for asset in web.assets(location.name):
+        for asset in assets.get(location.name, []):
             table.add_row(asset.name, _number(asset.rows), _partitions(asset))
         console.print(table)
     console.print(f"UI          [bold]{web.url}[/bold]")
