@@ -89,7 +89,8 @@ def served() -> Iterator[RemoteRepository]:
             (repository,) = location.get_repositories().values()
             yield repository
     finally:
-        process.terminate()
+        # Not asked politely: where pytest was started in the background, what it starts ignores that.
+        process.kill()
         process.wait()
 
 
