@@ -44,18 +44,18 @@ class Platform:
     root: Path = ROOT
 
     def slipway(
-        self, *arguments: str, timeout: float = 240, **variables: str
+        self, *arguments: str, timeout: float = 450, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Run the `slipway` command on this platform and return what it said, whatever its exit code."""
         return self._run([str(SLIPWAY), *arguments], timeout, variables)
 
     def make(
-        self, *arguments: str, timeout: float = 240, **variables: str
+        self, *arguments: str, timeout: float = 450, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Run `make` in the checkout, as people do."""
         return self._run(["make", *arguments], timeout, variables)
 
-    def shell(self, command: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+    def shell(self, command: str, timeout: float = 450) -> subprocess.CompletedProcess[str]:
         """Run a line of a document in the checkout."""
         return self._run(["sh", "-euc", command], timeout, {})
 
