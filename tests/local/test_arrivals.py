@@ -20,6 +20,7 @@ BAD = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_dropped_files_are_taken_once_and_bad_ones_set_aside(platform: Platform) -> None:
     arrivals = Arrivals(platform)

@@ -24,7 +24,9 @@ COMMANDS = re.findall(r"\| `([^`]+)`[^|]*\|\n", (ROOT / "docs" / "orchestration.
 LOOKS = ("pools", "catch-up", "alerts list", "contracts", "dg list")
 
 
-@pytest.mark.parametrize("command", [each for each in COMMANDS if any(look in each for look in LOOKS)])
+@pytest.mark.parametrize(
+    "command", [each for each in COMMANDS if "pytest" not in each and any(look in each for look in LOOKS)]
+)
 def test_what_only_looks_works_as_documented(platform: Platform, command: str) -> None:
     done = platform.shell(command)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -33,6 +33,7 @@ def test_the_first_run_made_the_reports_of_all_publishers(platform: Platform) ->
     assert found["publisher_overview"] == 3
 
 
+@pytest.mark.long
 def test_what_lands_in_the_folder_is_ingested_by_the_sensor(platform: Platform, landing: Path) -> None:
     # As a download arrives: complete under its name.
     arriving = landing.with_suffix(".part")

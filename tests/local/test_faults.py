@@ -22,6 +22,8 @@ CONTRACT_CHECK = """{ assetCheckExecutions(assetKey: {path: ["sold"]}, checkName
 BROKEN = 'raise RuntimeError("the supplier renamed a column")\n'
 MENDED = "import dagster as dg\n\ndefs = dg.Definitions()\n"
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def probed() -> Iterator[Platform]:

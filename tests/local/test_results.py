@@ -161,22 +161,6 @@ def test_the_first_run_went_through_the_queue_and_the_daemon(platform: Platform)
     assert "Launched 1 runs." in (platform.state.logs / "daemon.log").read_text()
 
 
-def test_the_checks_ran_and_the_demos_negative_amounts_are_shown(platform: Platform) -> None:
-    checks = platform.web.ask(
-        """{ assetNodes { assetChecksOrError { ... on AssetChecks { checks { name blocking
-        executionForLatestMaterialization { evaluation { success severity } } } } } } }"""
-    )
-    found = {
-        check["name"]: (check["blocking"], *check["executionForLatestMaterialization"]["evaluation"].values())
-        for node in checks["assetNodes"]
-        for check in node["assetChecksOrError"].get("checks", [])
-        # No file has landed, so that what is said of files has no outcome yet.
-        if check["executionForLatestMaterialization"]
-    }
-    assert found["orders_not_empty"] == (True, True, "ERROR")
-    assert found["no_negative_amounts"] == (False, False, "WARN")
-
-
 def test_a_rerun_of_a_day_gives_the_same_bytes(platform: Platform, source: psycopg.Connection) -> None:
     day = str(days(source)[-2])
     folder = platform.state.s3 / "buckets" / "assets"
@@ -189,3 +173,20 @@ def test_a_rerun_of_a_day_gives_the_same_bytes(platform: Platform, source: psyco
     for file, (content, written) in zip(files, before, strict=True):
         assert file.stat().st_mtime_ns > written, f"{file} was not written"
         assert file.read_bytes() == content, file
+
+
+def test_the_checks_ran_and_the_demos_negative_amounts_are_shown(platform: Platform) -> None:
+    checks = platform.web.ask(
+        """{ assetNodes { assetChecksOrError { ... on AssetChecks { checks { name blocking
+        executionForLatestMaterialization { evaluation { success severity } } } } } } }"""
+    )
+    found = {
+        check["name"]: (check["blocking"], *check["executionForLatestMaterialization"]["evaluation"].values())
+        for node in checks["assetNodes"]
+        for check in node["assetChecksOrError"].get("checks", [])
+        # Of the run that the test before this one launched. No file has landed, so that what is said of files has no
+        # outcome yet.
+        if check["executionForLatestMaterialization"]
+    }
+    assert found["orders_not_empty"] == (True, True, "ERROR")
+    assert found["no_negative_amounts"] == (False, False, "WARN")

@@ -248,6 +248,8 @@ class Terminated(BaseException): pass
 def terminate(number, frame): raise Terminated
 
 signal.signal(signal.SIGTERM, terminate)
+# Ignored in whatever a shell has started in the background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 print("ready", flush=True)
 try:
     PostgresResource(url=sys.argv[1]).read("SELECT pg_sleep(60)")

@@ -140,9 +140,9 @@ def test_the_io_manager_asks_for_another_try_when_its_server_is_away(
     server = Calls(ConnectionError(), ConnectionError())
     store = ParquetIOManager._store
 
-    def flaky(self: ParquetIOManager, context: dg.OutputContext, obj: object) -> None:
+    def flaky(*arguments: object) -> None:
         server()
-        store(self, context, obj)
+        store(*arguments)
 
     monkeypatch.setattr(ParquetIOManager, "_store", flaky)
 
