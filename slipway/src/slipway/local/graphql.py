@@ -67,9 +67,10 @@ class GraphQL:
             LocalPlatformError: the webserver can't be reached or rejects the query.
         """
         way_out = "`make status` shows what runs; `make logs` shows what it said."
-        post = self._post if query.startswith("mutation") else _patiently(self._post)
+        mutates = query.startswith("mutation")
+        post = self._post if mutates else _patiently(self._post)
         try:
-            body = post({"query": query, "variables": variables})
+            body = post({"query": query, "variables": variables}, _MUTATION_SECONDS if mutates else 60)
         except httpx.HTTPError as error:
             raise LocalPlatformError(
                 f"The webserver at {self.url} does not answer: {error}", way_out
@@ -80,8 +81,8 @@ class GraphQL:
             )
         return dict(body["data"])
 
-    def _post(self, question: dict[str, Any]) -> dict[str, Any]:
-        answer = httpx.post(f"{self.url}/graphql", json=question, timeout=60)
+    def _post(self, question: dict[str, Any], seconds: float) -> dict[str, Any]:
+        answer = httpx.post(f"{self.url}/graphql", json=question, timeout=seconds)
         answer.raise_for_status()
         return dict(answer.json())
 
@@ -164,6 +165,8 @@ class GraphQL:
         return {name: sorted(assets, key=lambda asset: asset.name) for name, assets in found.items()}
 
 
+# Before a run over hundreds of days is queued, an event is stored for each day and asset; a busy machine takes a minute.
+_MUTATION_SECONDS = 300
 # While Postgres restarts, the webserver answers 500 until its connections have been renewed.
 _patiently = retry(
     retry=retry_if_exception_type(httpx.HTTPError),
