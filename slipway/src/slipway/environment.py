@@ -6,6 +6,8 @@ missing setting is an error that names it.
 """
 
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 
 VARIABLE = "SLIPWAY_ENV"
@@ -56,3 +58,18 @@ def current_environment() -> Environment:
         return Environment(value)
     except ValueError:
         raise UnknownEnvironmentError(f"{VARIABLE}={value!r} is no environment; use one of {names}") from None
+
+
+@contextmanager
+def lent(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables while the block lasts: for what takes its settings in no other way."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

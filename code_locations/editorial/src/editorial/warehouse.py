@@ -3,10 +3,6 @@
 Does not belong here: queries (the resource `warehouse` is a PostgresResource).
 """
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-
 from slipway.resources.postgres.connection import parsed_url
 
 
@@ -29,18 +25,3 @@ def dbt_variables(url: str) -> dict[str, str]:
         "EDITORIAL_DBT_DATABASE": parsed.database or "",
         "EDITORIAL_DBT_SSLMODE": mode if isinstance(mode, str) else mode[-1],
     }
-
-
-@contextmanager
-def lent(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables while the block lasts: dbt inherits ours, and takes them in no other way."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from slipway import limits
+from slipway.environment import lent
 from slipway.local import pools
 from slipway.local.errors import LocalPlatformError
 from slipway.local.ports import HOST
@@ -122,22 +123,8 @@ def _give_up(instance: "DagsterInstance", statuses: "list[DagsterRunStatus]") ->
 
 @contextmanager
 def _opened(plan: Plan) -> Iterator["DagsterInstance"]:
-    with _environment(plan.instance_environment()):
+    with lent(plan.instance_environment()):
         from dagster import DagsterInstance  # noqa: PLC0415
 
         with DagsterInstance.from_config(str(plan.state.dagster_home)) as instance:
             yield instance
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -23,7 +23,8 @@ from dagster_dbt import (
 
 from editorial.build import PROJECT, TARGET, dbt_program
 from editorial.defs.ingestion import OWNERS, POOL
-from editorial.warehouse import dbt_variables, lent
+from editorial.warehouse import dbt_variables
+from slipway.environment import lent
 from slipway.resources import PostgresResource
 
 STAGING = "fqn:editorial.staging"
