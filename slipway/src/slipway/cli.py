@@ -21,7 +21,9 @@ from slipway.commands.contracts import contracts
 from slipway.commands.new import new
 from slipway.commands.pools import pools
 from slipway.commands.prepare import prepare
+from slipway.commands.tools import tools
 from slipway.environment import MissingSettingError
+from slipway.errors import UserError
 from slipway.local import report
 from slipway.local.errors import LocalPlatformError
 from slipway.local.platform import LocalPlatform, Options
@@ -36,7 +38,7 @@ def main() -> None:
     """Run the command line; what a user can act on is said in two lines."""
     try:
         app()
-    except (LocalPlatformError, MissingSettingError) as error:
+    except (UserError, MissingSettingError) as error:
         complaint = Console(stderr=True, highlight=False, soft_wrap=True)
         complaint.print(f"[red]Error:[/red] {report.escaped(str(error))}")
         if hint := getattr(error, "hint", ""):
@@ -141,3 +143,4 @@ app.command()(new)
 app.command()(pools)
 app.command("catch-up")(catch_up)
 app.command()(prepare)
+app.command()(tools)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import psycopg
 
+from slipway.errors import indented
 from slipway.local import postgres
-from slipway.local.errors import LocalPlatformError, indented
+from slipway.local.errors import LocalPlatformError
 from slipway.local.programs import Plan, has_own_input
 from slipway.local.progress import Say
 from slipway.local.repository import CodeLocation

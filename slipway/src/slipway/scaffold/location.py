@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from slipway.local.errors import LocalPlatformError, indented
+from slipway.errors import indented
+from slipway.local.errors import LocalPlatformError
 from slipway.local.repository import Repository
 from slipway.scaffold.names import check_name
 

@@ -1,0 +1,72 @@
+"""What every part that works with the cluster asks for: kind, helm, kubectl and the container engine's client.
+
+Does not belong here: how each is found or built (`programs`, `engine`).
+"""
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from slipway.cluster import programs
+from slipway.cluster.engine import Engine, find_engine
+from slipway.local.progress import Steps
+from slipway.local.repository import Repository
+
+PROGRAMS = ("kind", "helm", "kubectl")
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Programs to work with the cluster.
+
+    Attributes:
+        kind: path of kind.
+        helm: path of helm.
+        kubectl: path of kubectl.
+    """
+
+    kind: Path
+    helm: Path
+    kubectl: Path
+
+    @property
+    def engine(self) -> Engine:
+        """The container engine's client.
+
+        Raises:
+            ClusterError: there is none that can be used.
+        """
+        return find_engine()
+
+    @property
+    def search_path(self) -> str:
+        """The folders of the programs, in front of the process's own PATH."""
+        folders = [str(program.parent) for program in (self.kind, self.helm, self.kubectl)]
+        return os.pathsep.join([*folders, os.environ.get("PATH", "")])
+
+
+def find_tools(repository: Repository, steps: Steps) -> Tools:
+    """Return the tools, compiled when missing (a few minutes, once for each version), shown as a step of `steps`.
+
+    Raises:
+        BuildError: one could not be compiled.
+    """
+    paths = {name: programs.path(name, repository) for name in PROGRAMS}
+    if not all(path.exists() for path in paths.values()):
+        with steps.step("kind, helm and kubectl") as say:
+            programs.find_all(PROGRAMS, repository, say)
+    return Tools(**paths)
+
+
+def exports(tools: Tools, engine: Engine | None) -> Sequence[str]:
+    """Return the lines that a shell evaluates to have the tools by their names."""
+    folders = [str(program.parent) for program in (tools.kind, tools.helm, tools.kubectl)]
+    if engine:
+        folders.insert(0, str(engine.client.parent))
+    quoted = ":".join(shlex.quote(folder) for folder in folders)
+    return [
+        f"export PATH={quoted}:$PATH",
+        *([f"export DOCKER={shlex.quote(str(engine.client))}"] if engine else []),
+    ]

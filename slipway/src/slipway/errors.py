@@ -1,0 +1,21 @@
+"""Errors that a person can act on: the command line prints them without a traceback.
+
+Each area derives its own from `UserError`. Does not belong here: errors that code handles.
+"""
+
+
+class UserError(Exception):
+    """Something a user can put right; `hint` says how.
+
+    Attributes:
+        hint: the way out, as a sentence or a command. Printed under the message.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def indented(text: str, longest: int = 1500) -> str:
+    """Return the end of a program's output, set off for an error message."""
+    return "\n".join("    " + line for line in text.strip()[-longest:].splitlines())
