@@ -14,6 +14,7 @@ from orders.defs.arrivals.sensor import build_landing_sensor
 from orders.defs.arrivals.settings import ArrivalSettings
 from orders.defs.order_system import assets, checks, daily, history, jobs
 from orders.freshness import policies
+from slipway.canary import build_canary_job
 from slipway.environment import Environment, current_environment
 from slipway.launch import in_process_executor
 from slipway.resources import LandingBucket, PostgresResource, platform_resources
@@ -38,7 +39,7 @@ def build_defs(
             build_landed_orders(arrivals),
         ],
         asset_checks=dg.load_asset_checks_from_modules([checks]),
-        jobs=[jobs.daily_pipeline, land_orders],
+        jobs=[jobs.daily_pipeline, land_orders, build_canary_job()],
         schedules=[jobs.daily_pipeline_schedule(environment)],
         sensors=[build_landing_sensor(arrivals)],
         resources={"landing": LandingBucket(url=dg.EnvVar("SLIPWAY_LANDING_URL")), **resources},

@@ -1,0 +1,151 @@
+"""Proof that a deployed platform works: every webserver serves every location, the daemon is alive, a run of each lane succeeds.
+
+What is asked goes through the API server to the pods themselves: no Ingress, no Service that hides one of two replicas.
+Does not belong here: making it so.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from slipway.deploy.errors import DeployError
+from slipway.deploy.kubectl import Cluster
+from slipway.local.graphql import GraphQL
+
+WEBSERVER_PORT = 80
+WEBSERVERS = "component=dagster-webserver"
+CANARY_TAG = "slipway/canary"
+_SERVED_SECONDS = 240
+_HEARTBEAT_SECONDS = 120
+_POLL_SECONDS = 1.0
+_ENDED = ("SUCCESS", "FAILURE", "CANCELED")
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A job that is run after each deployment, to see a lane work from the queue to the last event.
+
+    Attributes:
+        lane: how its run is executed, for messages.
+        location: the code location, by its Python name.
+        job: the job's name.
+        seconds: how long it may take from the launch to its end.
+    """
+
+    lane: str
+    location: str
+    job: str
+    seconds: int
+
+
+@contextmanager
+def webserver(cluster: Cluster, pod: str) -> Iterator[GraphQL]:
+    """Lend the GraphQL API of one webserver pod while the block runs."""
+    with cluster.forwarded(pod, WEBSERVER_PORT) as port:
+        yield GraphQL(port)
+
+
+def webserver_pods(cluster: Cluster) -> list[str]:
+    """Return the names of the webserver's pods that are not about to end.
+
+    Raises:
+        DeployError: there is none.
+    """
+    pods = cluster.find("pods", WEBSERVERS)
+    names = [pod["metadata"]["name"] for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+    if not names:
+        raise DeployError(
+            f"The namespace {cluster.namespace} has no webserver.", "Deploy the release `dagster` first."
+        )
+    return sorted(names)
+
+
+def served(cluster: Cluster, locations: Sequence[str], say: Say) -> None:
+    """Make every webserver read its workspace anew until each serves all of `locations` (Python names).
+
+    A replica keeps a workspace of its own, and the ConfigMap that lists the locations takes up to a minute and a half to
+    reach its file system (the kubelet's sync period).
+
+    Raises:
+        DeployError: a location is not served in time, or fails to load; the message carries its error.
+    """
+    for pod in webserver_pods(cluster):
+        with webserver(cluster, pod) as api:
+            _until_served(api, pod, locations, say)
+
+
+def _until_served(api: GraphQL, pod: str, locations: Sequence[str], say: Say) -> None:
+    deadline = time.monotonic() + _SERVED_SECONDS
+    while True:
+        api.reload_workspace()
+        found = {each.name: each for each in api.locations()}
+        open_ = [name for name in locations if name not in found or found[name].loading or found[name].error]
+        if not open_:
+            return
+        if time.monotonic() > deadline:
+            raise DeployError(_unserved(pod, open_, {name: each.error for name, each in found.items()}))
+        say(f"{pod} does not serve {', '.join(open_)} yet")
+        time.sleep(_POLL_SECONDS * 3)
+
+
+def _unserved(pod: str, names: Sequence[str], errors: dict[str, str | None]) -> str:
+    lines = [f"{pod} does not serve {', '.join(names)}."]
+    for name in names:
+        reason = "is not in its workspace" if name not in errors else errors[name] or "is still loading"
+        lines.append(f"    {name}: {reason}")
+    return "\n".join(lines)
+
+
+def heartbeats(cluster: Cluster, say: Say) -> None:
+    """Wait until every daemon that the instance requires has a fresh heartbeat.
+
+    Raises:
+        DeployError: one has none in time; the message names it.
+    """
+    pod = webserver_pods(cluster)[0]
+    deadline = time.monotonic() + _HEARTBEAT_SECONDS
+    with webserver(cluster, pod) as api:
+        while ill := _ill_daemons(api):
+            if time.monotonic() > deadline:
+                raise DeployError(
+                    f"No heartbeat of the daemon's {', '.join(ill)}.",
+                    f"kubectl --context {cluster.context} -n {cluster.namespace} logs deployment/dagster-daemon",
+                )
+            say(f"waiting for {', '.join(ill)}")
+            time.sleep(_POLL_SECONDS)
+
+
+def _ill_daemons(api: GraphQL) -> list[str]:
+    health = api.ask(_DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
+    return sorted(each["daemonType"] for each in health if each["required"] and not each["healthy"])
+
+
+def canaries(cluster: Cluster, wanted: Sequence[Canary], say: Say) -> dict[str, float]:
+    """Launch every canary through the queue and wait for all; return the seconds that each took, by lane.
+
+    Raises:
+        DeployError: one could not be launched, failed, or did not end in time.
+    """
+    with webserver(cluster, webserver_pods(cluster)[0]) as api:
+        began = time.monotonic()
+        runs = {each: api.launch(each.location, each.job, {CANARY_TAG: each.lane}) for each in wanted}
+        return {each.lane: _until_ended(api, each, run, began, say) for each, run in runs.items()}
+
+
+def _until_ended(api: GraphQL, canary: Canary, run: str, began: float, say: Say) -> float:
+    while (status := api.progress(run).status) not in _ENDED:
+        if time.monotonic() - began > canary.seconds:
+            raise DeployError(
+                f"The canary run {run} of {canary.lane} is still {status} after {canary.seconds} s.",
+                "Its events in the UI, and its pod's, say what it waits for.",
+            )
+        say(f"{canary.lane}: {status.lower()}")
+        time.sleep(_POLL_SECONDS)
+    if status != "SUCCESS":
+        raise DeployError(f"The canary run {run} of {canary.lane} ended with {status}: {api.failure(run)}")
+    return time.monotonic() - began
+
+
+_DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
