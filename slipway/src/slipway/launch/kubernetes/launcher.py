@@ -1,0 +1,184 @@
+"""The run launcher of the control plane: a Job per run, and a run's record that says what became of its pod.
+
+On top of Dagster's K8sRunLauncher, whose config it takes unchanged. In the official chart:
+
+    runLauncher: {type: CustomRunLauncher, config: {customRunLauncher: {
+      module: slipway.launch.kubernetes, class: SlipwayK8sRunLauncher, config: {...}}}}
+
+Loaded by the daemon and the webserver, and by a run's pod only if that starts step pods (`steps.py`).
+"""
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dagster import DagsterRunStatus
+from dagster._core.events import EngineEventData
+from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
+from dagster_k8s import K8sRunLauncher
+from dagster_k8s.job import get_job_name_from_run_id
+
+from slipway.launch.kubernetes.causes import Cause, explain
+from slipway.launch.kubernetes.client import KubernetesClient, KubernetesUnreachableError
+from slipway.launch.stamps import (
+    IMAGE_DIGEST_TAG,
+    REVISION_TAG,
+    VERSION_TAG,
+    code_stamps,
+    image_stamp,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dagster import DagsterRun
+    from dagster._core.launcher import LaunchRunContext
+
+FAILURE_REASON_TAG = "slipway/failure_reason"
+# A retry and a re-execution begin with the tags of the run before, and tags can't be taken away.
+_INHERITED = {
+    FAILURE_REASON_TAG: "none",
+    IMAGE_DIGEST_TAG: "unknown",
+    REVISION_TAG: "unknown",
+    VERSION_TAG: "unknown",
+}
+# For so long after an attempt in vain runs are not asked for: with many of them a pass would last minutes.
+_QUIET_SECONDS = 10.0
+# What a run is in when run monitoring gives it up for not starting, or not ending.
+_NOT_RUNNING = {DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING}
+
+
+class SlipwayK8sRunLauncher(K8sRunLauncher):
+    """Launches runs as Kubernetes Jobs; never gives a run up because the API is out of reach."""
+
+    _api_client: KubernetesClient
+
+    def __init__(self, *arguments: Any, **config: Any) -> None:
+        super().__init__(*arguments, **config)
+        self._api_client = KubernetesClient(
+            config.get("k8s_client_batch_api"), config.get("k8s_client_core_api")
+        )
+        self._quiet_until = 0.0
+
+    def launch_run(self, context: "LaunchRunContext") -> None:
+        """Create the run's Job.
+
+        Raises:
+            KubernetesUnreachableError: the API gave no answer; the run goes back into the queue.
+        """
+        run = context.dagster_run
+        stamps = self._stamps(run)
+        if stamps:
+            self._instance.add_run_tags(run.run_id, stamps)
+        super().launch_run(context)
+
+    def check_run_worker_health(self, run: "DagsterRun") -> CheckRunHealthResult:
+        """Tell run monitoring what the run's Job is doing.
+
+        Raises:
+            KubernetesUnreachableError: nobody knows. Run monitoring logs it, shows it among the daemon's errors,
+                leaves the run alone and asks again; Dagster's own launcher answers UNKNOWN, which fails the run.
+        """
+        if time.monotonic() < self._quiet_until:
+            raise KubernetesUnreachableError(
+                f"The Kubernetes API was out of reach a moment ago; {run.run_id} goes on."
+            )
+        try:
+            return self._health(run)
+        except KubernetesUnreachableError:
+            self._quiet_until = time.monotonic() + _QUIET_SECONDS
+            raise
+
+    def _health(self, run: "DagsterRun") -> CheckRunHealthResult:
+        place = self._place(run)
+        job = self._api_client.read_job(*place)
+        if job is not None and not _is_over(job.status):
+            self._stamp_image(run, place)
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        pods, events = self._api_client.read_pods(*place)
+        cause = explain(job, pods, events) or Cause(
+            "ContainerExited", "The run's process ended without a word on how the run went."
+        )
+        if self._blame(run, cause, place):
+            self._tag_reason(run, cause)
+        status = WorkerStatus.NOT_FOUND if job is None else WorkerStatus.FAILED
+        return CheckRunHealthResult(status, str(cause))
+
+    def get_run_worker_debug_info(
+        self, run: "DagsterRun", include_container_logs: bool | None = True
+    ) -> str | None:
+        """Return what is known of the run's pod, the cause first.
+
+        Run monitoring asks when it has decided to end the run, and at no other time. If the run did not start, or not
+        end, in its time, its Job is deleted here: else the pod would go on waiting, and run some day
+        (https://github.com/dagster-io/dagster/issues/16535, https://github.com/dagster-io/dagster/issues/14833).
+        """
+        place = self._place(run)
+        pods, events = self._api_client.read_pods(*place)
+        cause = explain(self._api_client.read_job(*place), pods, events)
+        lines = [str(cause)] if cause else []
+        if run.status in _NOT_RUNNING and cause and self._blame(run, cause, place):
+            self._tag_reason(run, cause)
+        lines.append(super().get_run_worker_debug_info(run, include_container_logs) or "")
+        given_up = run.status in {*_NOT_RUNNING, DagsterRunStatus.CANCELING}
+        if given_up and self._api_client.delete_job(*place):  # type: ignore[no-untyped-call]
+            lines.append(f"Job {place.job_name} was deleted after this was written down.")
+        return "\n\n".join(lines)
+
+    def _place(self, run: "DagsterRun") -> "_Place":
+        """Return where the run's Job is."""
+        attempt = self._get_resume_attempt_number(run)
+        name = get_job_name_from_run_id(run.run_id, resume_attempt_number=attempt)
+        return _Place(name, str(self.get_container_context_for_run(run).namespace))
+
+    def _stamps(self, run: "DagsterRun") -> dict[str, str]:
+        """Return the tags that a run gets when it is launched: which code it runs, nothing from an earlier run."""
+        config = self.get_container_context_for_run(run).run_k8s_config.container_config
+        origin = run.job_code_origin
+        image = config.get("image") or (origin and origin.repository_origin.container_image) or self.job_image
+        inherited = {tag: value for tag, value in _INHERITED.items() if tag in run.tags}
+        return {**inherited, **code_stamps(_variables(config)), **image_stamp(image)}
+
+    def _stamp_image(self, run: "DagsterRun", place: "_Place") -> None:
+        """Write down which image the pod really got, if its name didn't tell: once, at the first look."""
+        if run.tags.get(IMAGE_DIGEST_TAG, "unknown") != "unknown":
+            return
+        for pod in self._api_client.read_pods(*place)[0]:
+            for container in pod.status.container_statuses or []:
+                stamp = image_stamp(container.image_id)
+                if container.name == pod.spec.containers[0].name and stamp:
+                    self._instance.add_run_tags(run.run_id, stamp)
+
+    def _blame(self, run: "DagsterRun", cause: Cause, place: "_Place") -> bool:
+        """Write the cause into the run's log, unless the run came to its end meanwhile; return whether it was."""
+        now = self._instance.get_run_by_id(run.run_id)
+        if now is None or now.status != run.status:
+            return False
+        data = EngineEventData(
+            {
+                "Reason": cause.reason,
+                "Kubernetes Job name": place.job_name,
+                "Kubernetes Namespace": place.namespace,
+            }
+        )
+        self._instance.report_engine_event(str(cause), run, data, cls=self.__class__)
+        return True
+
+    def _tag_reason(self, run: "DagsterRun", cause: Cause) -> None:
+        if not self._instance.run_will_resume(run.run_id):
+            self._instance.add_run_tags(run.run_id, {FAILURE_REASON_TAG: cause.reason})
+
+
+class _Place(NamedTuple):
+    """Where a run's Job is; in the order of the client's parameters."""
+
+    job_name: str
+    namespace: str
+
+
+def _is_over(status: Any) -> bool:
+    return bool(not status.active and (status.failed or status.succeeded))
+
+
+def _variables(container_config: "Mapping[str, Any]") -> dict[str, str]:
+    """Return the plain environment variables of a container; those from Secrets and ConfigMaps are not known."""
+    return {entry["name"]: entry["value"] for entry in container_config.get("env", []) if entry.get("value")}

@@ -1,0 +1,28 @@
+"""Which code a run ran: tags with the image's digest, the git revision and the location's version.
+
+The recipe of the images (docker/) bakes SLIPWAY_REVISION and SLIPWAY_VERSION into every image, and a release may set
+them for its runs too. The launcher stamps a run from what it gives the run's pod, and the run's own process
+from what its image really says.
+"""
+
+import re
+from collections.abc import Mapping
+
+IMAGE_DIGEST_TAG = "slipway/image_digest"
+REVISION_TAG = "slipway/revision"
+VERSION_TAG = "slipway/version"
+
+_VARIABLES = {REVISION_TAG: "SLIPWAY_REVISION", VERSION_TAG: "SLIPWAY_VERSION"}
+# At the end of an image's name that is pinned, of a container's image id, or such an id as a whole.
+_DIGEST = re.compile(r"(?:^|@)(sha256:[0-9a-f]{64})$")
+
+
+def code_stamps(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags that these environment variables give; none for what is not set."""
+    return {tag: variables[name] for tag, name in _VARIABLES.items() if variables.get(name)}
+
+
+def image_stamp(image: str | None) -> dict[str, str]:
+    """Return the tag of an image that is named by its digest; nothing for one with a mere version."""
+    found = _DIGEST.search(image or "")
+    return {IMAGE_DIGEST_TAG: found[1]} if found else {}
