@@ -43,6 +43,18 @@ backfill: ## Materialize days: ASSETS=daily_orders FROM=2026-03-01 TO=2026-03-31
 catch-up: ## Materialize the days that were missed, or failed; OPTIONS=--dry-run only lists them
 	@$(SLIPWAY) catch-up $(OPTIONS)
 
+##@ A cluster on this machine
+
+.PHONY: kind-up
+kind-up: ## Create a Kubernetes cluster with a registry, from nothing (docs/kind.md); NODES=2 for more nodes
+	@$(INSTALL)
+	@$(SLIPWAY) kind up $(if $(NODES),--nodes $(NODES))
+
+.PHONY: kind-down
+kind-down: ## Delete the cluster; OPTIONS=--caches for all that was built, too
+	@$(INSTALL)
+	@$(SLIPWAY) kind down $(OPTIONS)
+
 ##@ Development
 
 .PHONY: new
@@ -71,6 +83,10 @@ test: install ## Everything that must hold before a change lands
 .PHONY: test-long
 test-long: install ## The long scenarios: backfills of a year, thousands of files, a fresh machine
 	@tools/test-long
+
+.PHONY: test-kind
+test-kind: install ## What needs a cluster; `make kind-up` is part of it
+	@tools/test-kind
 
 .PHONY: bench-io
 bench-io: install ## Measure the Parquet IO manager against Dagster's S3 pickle IO manager

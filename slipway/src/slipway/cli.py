@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from slipway.commands import alerts
+from slipway.commands import alerts, kind
 from slipway.commands.backfill import backfill
 from slipway.commands.catch_up import catch_up
 from slipway.commands.checkout import console, open_platform
@@ -32,6 +32,7 @@ from slipway.local.programs import code_server_name
 app = typer.Typer(help="Slipway: Dagster on one machine, and on Kubernetes.", no_args_is_help=True)
 app.command()(alerts.watch)
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(kind.app, name="kind")
 
 
 def main() -> None:

@@ -3,12 +3,14 @@
 Does not belong here: how each is found or built (`programs`, `engine`).
 """
 
+import hashlib
 import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from slipway.cache import cache_folder, locked, made_whole
 from slipway.cluster import programs
 from slipway.cluster.engine import Engine, find_engine
 from slipway.local.progress import Steps
@@ -61,12 +63,18 @@ def find_tools(repository: Repository, steps: Steps) -> Tools:
 
 
 def exports(tools: Tools, engine: Engine | None) -> Sequence[str]:
-    """Return the lines that a shell evaluates to have the tools by their names."""
-    folders = [str(program.parent) for program in (tools.kind, tools.helm, tools.kubectl)]
+    """Return the lines that a shell evaluates to have the tools, and the engine's client, by their names.
+
+    One folder goes on PATH, of links: the client's own folder may hold programs that shadow the user's.
+    """
+    targets = {program.name: program for program in (tools.kind, tools.helm, tools.kubectl)}
     if engine:
-        folders.insert(0, str(engine.client.parent))
-    quoted = ":".join(shlex.quote(folder) for folder in folders)
-    return [
-        f"export PATH={quoted}:$PATH",
-        *([f"export DOCKER={shlex.quote(str(engine.client))}"] if engine else []),
-    ]
+        targets["docker"] = engine.client
+    digest = hashlib.sha256(repr(sorted(targets.items())).encode()).hexdigest()[:8]
+    folder = cache_folder() / "tools" / digest
+    with locked(folder):
+        if not folder.exists():
+            with made_whole(folder) as making:
+                for name, target in targets.items():
+                    (making / name).symlink_to(target)
+    return [f"export PATH={shlex.quote(str(folder))}:$PATH"]
