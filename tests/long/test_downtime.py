@@ -4,9 +4,7 @@ The real seven assets of `orders`, the real schedule, the real daemon; only the 
 last looked is set back.
 """
 
-import os
 import re
-import shlex
 import shutil
 import tempfile
 import time
@@ -19,6 +17,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from slipway.local.state import StateFolder
+from support import automation
 from support.browser import CHROMIUM, FLAGS
 from support.checkout import copy_checkout
 from support.platform import Platform
@@ -97,15 +96,15 @@ def test_a_range_is_backfilled_from_the_ui_in_another_time_zone(orders: Platform
 
 def test_the_schedule_makes_up_for_its_last_tick_and_catch_up_for_the_rest(orders: Platform) -> None:
     keys = orders.web.partition_keys("orders", "daily_pipeline")
-    switch(orders, "startSchedule")
+    automation.start_schedule(orders, "orders", SCHEDULE)
     orders.supervisor.stop("daemon")
-    set_back(orders, timedelta(days=DAYS_DOWN))
+    automation.set_back(orders, SCHEDULE, timedelta(days=DAYS_DOWN))
     orders.supervisor.start("daemon")
     (run, day) = wait_for_scheduled_run(orders)
     assert orders.wait_for_run(run, timeout=300) == "SUCCESS", orders.web.failure(run)
     last_tick = datetime.now(UTC) - timedelta(hours=6)
     assert day == str(last_tick.date() - timedelta(days=1))
-    switch(orders, "stopRunningSchedule")
+    automation.stop_schedule(orders, "orders", SCHEDULE)
     assert len(scheduled_runs(orders)) == 1
     assert "has no partition set, so not trying to catch up" in orders.supervisor.log_tail("daemon", 2000)
 
@@ -119,51 +118,16 @@ def test_the_schedule_makes_up_for_its_last_tick_and_catch_up_for_the_rest(order
         assert row[2] == missed[0]
     assert "raw_orders" not in listed.stdout
 
-    caught = orders.slipway("catch-up", timeout=900)
+    caught = orders.make("catch-up", timeout=900)
     assert caught.returncode == 0, caught.stdout + caught.stderr
     assert all(made(orders, asset) == keys for asset in BY_DAY)
-    again = orders.slipway("catch-up")
+    again = orders.make("catch-up")
     assert (again.returncode, again.stdout.strip()) == (0, "Nothing was missed.")
 
 
 def newest(platform: Platform) -> dict[str, Any]:
     (found,) = platform.web.ask(_NEWEST)["partitionBackfillsOrError"]["results"]
     return found
-
-
-def switch(platform: Platform, mutation: str) -> None:
-    origin = platform.web.ask(_SCHEDULES)["schedulesOrError"]["results"]
-    (found,) = [each for each in origin if each["name"] == SCHEDULE]
-    if mutation == "startSchedule":
-        selector = {
-            "repositoryLocationName": "orders",
-            "repositoryName": "__repository__",
-            "scheduleName": SCHEDULE,
-        }
-        answer = platform.web.ask(_START, selector=selector)["startSchedule"]
-    else:
-        answer = platform.web.ask(_STOP, id=found["id"])["stopRunningSchedule"]
-    assert answer["__typename"] == "ScheduleStateResult", answer
-
-
-def set_back(platform: Platform, by: timedelta) -> None:
-    """Let the schedule believe that it was started, and last looked at, that long ago."""
-    from dagster import DagsterInstance  # noqa: PLC0415 - a second
-    from dagster._core.scheduler.instigation import ScheduleInstigatorData  # noqa: PLC0415
-
-    when = (datetime.now(UTC) - by).timestamp()
-    settings = {name: shlex.split(text)[0] for name, text in platform.settings("daemon").items() if text}
-    before = dict(os.environ)
-    os.environ.update({name: text for name, text in settings.items() if name.startswith("DAGSTER")})
-    try:
-        with DagsterInstance.from_config(str(platform.state.dagster_home)) as instance:
-            (state,) = [each for each in instance.all_instigator_state() if each.instigator_name == SCHEDULE]
-            cron = state.instigator_data.cron_schedule
-            data = ScheduleInstigatorData(cron, start_timestamp=when, last_iteration_timestamp=when)
-            instance.update_instigator_state(state.with_data(data))
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def scheduled_runs(platform: Platform) -> list[tuple[str, str]]:
@@ -182,11 +146,6 @@ def wait_for_scheduled_run(platform: Platform) -> tuple[str, str]:
     return found[0]
 
 
-_SCHEDULES = """{ schedulesOrError(repositorySelector: {repositoryLocationName: "orders",
-  repositoryName: "__repository__"}) { ... on Schedules { results { id name } } } }"""
-_START = """mutation ($selector: ScheduleSelector!) { startSchedule(scheduleSelector: $selector) {
-  __typename ... on PythonError { message } } }"""
-_STOP = """mutation ($id: String!) { stopRunningSchedule(id: $id) { __typename ... on PythonError { message } } }"""
 _NEWEST = """{ partitionBackfillsOrError(limit: 1) { ... on PartitionBackfills { results {
   id partitionNames } } } }"""
 _RUNS = """query ($tags: [ExecutionTag!]) { runsOrError(filter: {tags: $tags}) {

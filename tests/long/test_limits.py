@@ -1,150 +1,25 @@
-"""Pools, queue limits, priorities and lost runs under load, through the real daemon: a platform with four places."""
+"""Pools, queue limits, priorities, lost runs and a store in trouble, through the real daemon: a platform with four places."""
 
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
-import psutil
 import pytest
 
 from slipway.local import pools
 from slipway.local.state import StateFolder
+from support import automation, failing
 from support.checkout import copy_checkout
+from support.limited import POOLS, PROBE, Limited, until
 from support.platform import Platform
+from support.store_proxy import StoreProxy
 
 pytestmark = pytest.mark.long
 
 PLACES = 4
-POOLS = """
-[tool.slipway.pools]
-narrow = 2
-single = 1
-"""
-# Every step writes down when it is at work, by the machine's clock, and waits for leave where a run's tag asks for it.
-PROBE = """
-import time
-from pathlib import Path
-
-import dagster as dg
-from slipway.environment import current_environment
-from slipway.launch import in_process_executor
-from slipway.resources import platform_resources
-from slipway.retries import retried
-
-HERE = Path(__file__).parent
-
-
-def note(context, what: str) -> None:
-    with (HERE / "notes").open("a") as notes:
-        notes.write(f"{what} {context.run.run_id} {time.monotonic()}\\n")
-
-
-def work(context) -> None:
-    note(context, "in")
-    gate = context.run.tags.get("probe/gate")
-    if gate:
-        while not (HERE / gate).exists():
-            time.sleep(0.05)
-    else:
-        time.sleep(1)
-    note(context, "out")
-
-
-@dg.asset
-def before(context: dg.AssetExecutionContext) -> None:
-    note(context, "before")
-
-
-@dg.asset(pool="narrow", deps=[before])
-def shared(context: dg.AssetExecutionContext) -> None:
-    work(context)
-
-
-@dg.asset(pool="single", deps=[before])
-def alone(context: dg.AssetExecutionContext) -> None:
-    work(context)
-
-
-@dg.asset
-def gated(context: dg.AssetExecutionContext) -> None:
-    work(context)
-
-
-@dg.asset
-@retried
-def stored(context: dg.AssetExecutionContext) -> int:
-    work(context)
-    return 7
-
-
-@dg.definitions
-def defs() -> dg.Definitions:
-    assets = [before, shared, alone, gated, stored]
-    return dg.Definitions(
-        assets=assets,
-        jobs=[
-            dg.define_asset_job("in_narrow", dg.AssetSelection.assets(before, shared)),
-            dg.define_asset_job("in_single", dg.AssetSelection.assets(before, alone)),
-            dg.define_asset_job("without", dg.AssetSelection.assets(gated)),
-            dg.define_asset_job("storing", dg.AssetSelection.assets(stored)),
-        ],
-        resources=platform_resources(current_environment()),
-        executor=in_process_executor,
-    )
-"""
-
-
-class Limited:
-    """The platform, and what its runs have noted."""
-
-    def __init__(self, platform: Platform) -> None:
-        self.platform = platform
-        self.folder = platform.root / "code_locations" / "probe" / "src" / "probe"
-
-    def launch(self, job: str, gate: str = "", **tags: str) -> str:
-        own = {key.replace("__", "/"): value for key, value in tags.items()}
-        return self.platform.web.launch("probe", job, own | ({"probe/gate": gate} if gate else {}))
-
-    def open(self, gate: str) -> None:
-        (self.folder / gate).touch()
-
-    def notes(self, *runs: str) -> list[tuple[str, str, float]]:
-        """Return (what, run, when) of these runs, oldest first."""
-        file = self.folder / "notes"
-        lines = [line.split() for line in file.read_text().splitlines()] if file.exists() else []
-        found = [(what, run, float(when)) for what, run, when in lines if run in runs]
-        return sorted(found, key=lambda note: note[2])
-
-    def at_work(self, *runs: str) -> set[str]:
-        going: set[str] = set()
-        for what, run, _ in self.notes(*runs):
-            going = going | {run} if what == "in" else going - {run}
-        return going
-
-    def status(self, run: str) -> str:
-        return self.platform.web.progress(run).status
-
-    def succeed(self, *runs: str) -> None:
-        for run in runs:
-            assert self.platform.wait_for_run(run) == "SUCCESS", self.platform.web.failure(run)
-
-    def process(self, run: str) -> psutil.Process:
-        """Return the process of a run: it says its number in its first event."""
-        said = [
-            event["message"]
-            for event in self.platform.web.events(run)
-            if "(pid: " in str(event.get("message"))
-        ]
-        return psutil.Process(int(said[0].split("(pid: ")[1].split(")")[0]))
-
-
-def until(reached: Callable[[], object], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")
@@ -198,11 +73,35 @@ def test_a_run_that_dies_with_its_code_server_is_noticed_and_can_be_retried(limi
     limited.succeed(waiting)
     daemon = (limited.platform.state.logs / "daemon.log").read_text()
     assert f"Failed to retry run {lost}" not in daemon
-    retry = limited.platform.web.latest_run("dagster/parent_run_id", lost)
-    # Dagster drops a retry where it looks between the event of a failure and the run's status (docs/traps.md).
-    if retry:
-        limited.succeed(retry[0])
-        assert [what for what, _, _ in limited.notes(lost, retry[0])] == ["before", "in", "in", "out"]
+    until(lambda: limited.runs("dagster/parent_run_id", lost))
+    (retry,) = limited.runs("dagster/parent_run_id", lost)
+    limited.succeed(retry)
+    assert [what for what, _, _ in limited.notes(lost, retry)] == ["before", "in", "in", "out"]
+
+
+def test_a_retry_that_the_daemon_overlooks_is_made_once(limited: Limited) -> None:
+    platform = limited.platform
+    automation.stop_sensor(platform, "probe", "overlooked_retries")
+    lost = limited.launch("in_single", gate="overlooked")
+    until(lambda: limited.at_work(lost))
+    limited.process(lost).suspend()
+    failing.fail_unseen_by_the_daemon(platform, lost)
+    limited.process(lost).kill()
+    # Two more looks of the daemon: it does not come back by itself.
+    time.sleep(11)
+    assert limited.status(lost) == "FAILURE"
+    assert limited.runs("dagster/parent_run_id", lost) == []
+
+    automation.start_sensor(platform, "probe", "overlooked_retries")
+    limited.open("overlooked")
+    until(lambda: limited.runs("dagster/parent_run_id", lost))
+    (retry,) = limited.runs("dagster/parent_run_id", lost)
+    limited.succeed(retry)
+    # Where the daemon is sent back once more, by mistake, it still makes no second one.
+    failing.send_the_daemon_back(platform)
+    time.sleep(11)
+    assert limited.runs("dagster/parent_run_id", lost) == [retry]
+    assert [what for what, _, _ in limited.notes(lost, retry)] == ["before", "in", "in", "out"]
 
 
 def test_a_lane_leaves_places_to_others(limited: Limited) -> None:
@@ -219,24 +118,33 @@ def test_a_lane_leaves_places_to_others(limited: Limited) -> None:
     limited.succeed(*crowd, *others)
 
 
-def test_backfills_leave_places_and_priority_decides_who_is_next(limited: Limited) -> None:
-    backfills = [limited.launch("without", gate=f"f{n}", dagster__backfill="b") for n in range(3)]
-    until(lambda: len(limited.at_work(*backfills)) == 2)
+def test_a_backfill_leaves_places_and_what_a_schedule_starts_is_next(limited: Limited) -> None:
+    done = limited.platform.slipway("backfill", "by_day", "--all", "--no-wait", "--tag", "probe/gate=fill")
+    assert done.returncode == 0, done.stderr
+    backfill = done.stdout.split("Launched backfill ")[1].split()[0]
+    until(lambda: len(limited.at_work(*limited.runs("dagster/backfill", backfill))) == 2)
     full = [limited.launch("without", gate=f"p{n}") for n in range(2)]
     until(lambda: len(limited.at_work(*full)) == 2)
-    bulk, normal, urgent = (
-        limited.launch("without", gate="rest", dagster__priority=priority) for priority in ("-10", "0", "10")
-    )
+    of_backfill = limited.runs("dagster/backfill", backfill)
+    assert sorted(limited.status(run) for run in of_backfill) == ["QUEUED", "QUEUED", "STARTED", "STARTED"]
+
+    bulk, normal = (limited.launch("without", gate="rest", dagster__priority=each) for each in ("-10", "0"))
+    automation.start_schedule(limited.platform, "probe", "at_midnight")
+    automation.set_back(limited.platform, "at_midnight", timedelta(days=1, hours=1))
+    until(lambda: limited.runs("dagster/schedule_name", "at_midnight"))
+    (urgent,) = limited.runs("dagster/schedule_name", "at_midnight")
+    waiting = (bulk, normal, urgent)
+    until(lambda: {limited.status(run) for run in waiting} == {"QUEUED"})
     limited.open("p0")
-    until(lambda: limited.at_work(bulk, normal, urgent))
-    assert limited.at_work(bulk, normal, urgent) == {urgent}
-    assert limited.status(backfills[2]) == "QUEUED"
+    until(lambda: limited.at_work(*waiting))
+    assert limited.at_work(*waiting) == {urgent}
     limited.open("p1")
-    until(lambda: len(limited.at_work(bulk, normal, urgent)) == 2)
-    assert limited.at_work(bulk, normal, urgent) == {urgent, normal}
-    for gate in ("f0", "f1", "f2", "rest"):
+    until(lambda: len(limited.at_work(*waiting)) == 2)
+    assert limited.at_work(*waiting) == {urgent, normal}
+    assert len(limited.at_work(*of_backfill)) == 2
+    for gate in ("fill", "rest"):
         limited.open(gate)
-    limited.succeed(*backfills, *full, bulk, normal, urgent)
+    limited.succeed(*of_backfill, *full, *waiting)
 
 
 def test_a_run_that_hangs_is_ended_and_gives_its_place_back(limited: Limited) -> None:
@@ -252,17 +160,46 @@ def test_a_step_waits_for_its_store_to_come_back(limited: Limited) -> None:
     until(lambda: limited.at_work(run))
     limited.platform.supervisor.stop("s3")
     limited.open("store")
-    restarted: list[str] = []
-
-    def tried_again() -> bool:
-        said = [str(event.get("message")) for event in limited.platform.web.events(run)]
-        restarted[:] = [message for message in said if "Retrying" in message or "retry" in message]
-        return bool(restarted)
-
-    until(tried_again)
+    until(lambda: waits(limited, run))
     limited.platform.supervisor.start("s3")
     limited.succeed(run)
     assert limited.platform.state.s3.joinpath("buckets", "assets", "stored.json").read_text() == "7"
+
+
+def test_a_store_that_asks_to_slow_down_is_tried_again_later_and_bad_data_is_not(limited: Limited) -> None:
+    with StoreProxy(limited.platform.ports.s3) as proxy:
+        (limited.folder / "endpoint").write_text(proxy.url)
+        run = limited.launch("storing", gate="slow")
+        until(lambda: limited.at_work(run))
+        proxy.slow_down()
+        limited.open("slow")
+        # Twice: the store's client, which tries for 15 s itself, has given up two times.
+        until(lambda: len(waits(limited, run)) == 2)
+        proxy.recover()
+        limited.succeed(run)
+        assert proxy.refused > len(waits(limited, run))
+        first, second = waits(limited, run)
+        assert 1 <= first <= 2 <= second <= 4
+
+        limited.platform.state.s3.joinpath("buckets", "assets", "stored.json").write_text("{seven")
+        bad = limited.launch("doubling")
+        assert limited.platform.wait_for_run(bad) == "FAILURE"
+        assert "doubled: json.decoder.JSONDecodeError" in limited.platform.web.failure(bad)
+        assert waits(limited, bad) == []
+        assert limited.runs("dagster/parent_run_id", bad) == []
+    (limited.folder / "endpoint").unlink()
+
+
+def waits(limited: Limited, run: str) -> list[float]:
+    """Return the seconds that the steps of a run were told to wait before another try."""
+    found = limited.platform.web.ask(_RETRIES, run=run)["logsForRun"]["events"]
+    return [
+        event["secondsToWait"] for event in found if event["__typename"] == "ExecutionStepUpForRetryEvent"
+    ]
+
+
+_RETRIES = """query ($run: ID!) { logsForRun(runId: $run) { ... on EventConnection { events {
+  __typename ... on ExecutionStepUpForRetryEvent { secondsToWait } } } } }"""
 
 
 def test_changed_pools_are_applied_while_the_platform_runs(limited: Limited) -> None:

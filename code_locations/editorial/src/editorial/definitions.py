@@ -15,6 +15,7 @@ from editorial.downloads import RawDownloads
 from slipway.environment import Environment, current_environment
 from slipway.launch import in_process_executor
 from slipway.resources import PostgresResource
+from slipway.retries import build_overlooked_retries_sensor
 
 
 def build_defs(
@@ -30,7 +31,7 @@ def build_defs(
         asset_checks=[*checks.files_checks, *checks.gates(environment)],
         jobs=[jobs.editorial_daily, *jobs.ingest_jobs, *jobs.refresh_jobs],
         schedules=[jobs.editorial_daily_schedule(environment)],
-        sensors=[sensor.raw_download_sensor],
+        sensors=[sensor.raw_download_sensor, build_overlooked_retries_sensor()],
         resources=resources,
         # A process for each step would import dbt once more each time.
         executor=in_process_executor,

@@ -18,6 +18,7 @@ from slipway.canary import build_canary_job
 from slipway.environment import Environment, current_environment
 from slipway.launch import in_process_executor
 from slipway.resources import LandingBucket, PostgresResource, platform_resources
+from slipway.retries import build_overlooked_retries_sensor
 
 
 def build_defs(
@@ -41,7 +42,7 @@ def build_defs(
         asset_checks=dg.load_asset_checks_from_modules([checks]),
         jobs=[jobs.daily_pipeline, land_orders, build_canary_job()],
         schedules=[jobs.daily_pipeline_schedule(environment)],
-        sensors=[build_landing_sensor(arrivals)],
+        sensors=[build_landing_sensor(arrivals), build_overlooked_retries_sensor()],
         resources={"landing": LandingBucket(url=dg.EnvVar("SLIPWAY_LANDING_URL")), **resources},
         # Steps take tenths of a second; a process for each would take four seconds more.
         executor=in_process_executor,

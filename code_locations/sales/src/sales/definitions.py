@@ -15,6 +15,7 @@ from sales.defs.files.folder import CsvFolder
 from sales.defs.monthly import report
 from slipway.environment import Environment, current_environment
 from slipway.resources import platform_resources
+from slipway.retries import build_overlooked_retries_sensor
 
 
 def build_defs(
@@ -28,7 +29,11 @@ def build_defs(
         ],
         jobs=[jobs.sales_job, report.monthly_report_job],
         schedules=[report.monthly_report_schedule(environment)],
-        sensors=[jobs.new_files_sensor, comparison.sales_vs_orders_sensor],
+        sensors=[
+            jobs.new_files_sensor,
+            comparison.sales_vs_orders_sensor,
+            build_overlooked_retries_sensor(),
+        ],
         resources=resources,
         # Steps take tenths of a second; a process for each would take four seconds more.
         executor=dg.in_process_executor,
