@@ -13,11 +13,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from slipway.commands import alerts, kind
+from slipway.commands import alerts, images, kind
 from slipway.commands.backfill import backfill
 from slipway.commands.catch_up import catch_up
 from slipway.commands.checkout import console, open_platform
 from slipway.commands.contracts import contracts
+from slipway.commands.deploy import deploy, diff
 from slipway.commands.new import new
 from slipway.commands.pools import pools
 from slipway.commands.prepare import prepare
@@ -32,6 +33,7 @@ from slipway.local.programs import code_server_name
 app = typer.Typer(help="Slipway: Dagster on one machine, and on Kubernetes.", no_args_is_help=True)
 app.command()(alerts.watch)
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(images.app, name="images")
 app.add_typer(kind.app, name="kind")
 
 
@@ -140,6 +142,8 @@ def _demo_arguments(platform: LocalPlatform, option: str) -> tuple[str, tuple[st
 
 app.command()(backfill)
 app.command()(contracts)
+app.command()(deploy)
+app.command()(diff)
 app.command()(new)
 app.command()(pools)
 app.command("catch-up")(catch_up)

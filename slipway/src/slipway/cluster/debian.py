@@ -40,26 +40,34 @@ def packages_in(file: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def archive(packages: Sequence[str], say: Callable[[str], None], *, variant: str) -> Path:
+def archive(packages: Sequence[str], say: Callable[[str], None], *, variant: str, suite: str = SUITE) -> Path:
     """Return a tar archive of `packages` and what they depend on, made once and kept in the cache.
 
     Args:
         packages: their names.
         say: told how far it is.
-        variant: mmdebstrap's: "minbase" for a system, "extract" for the files alone, without a system around them.
+        suite: Debian's release.
+        variant: mmdebstrap's: "essential" for the least that runs, "minbase" for a system, "extract" for the files alone, without a system around them.
 
     Raises:
         ClusterError: mmdebstrap is missing, or it failed.
     """
-    digest = hashlib.sha256(" ".join([SUITE, variant, *_UNWANTED, *packages]).encode()).hexdigest()[:8]
-    target = cache_folder() / "debian" / f"{SUITE}-{packages[0]}-{digest}.tar"
+    target = cache_folder() / "debian" / f"{name(packages, variant, suite)}.tar"
     with locked(target):
         if not target.exists():
-            _make(target, packages, variant, say)
+            _make(target, packages, variant, suite, say)
     return target
 
 
-def _make(target: Path, packages: Sequence[str], variant: str, say: Callable[[str], None]) -> None:
+def name(packages: Sequence[str], variant: str, suite: str = SUITE) -> str:
+    """Return the name of such an archive: the same packages have the same on every machine."""
+    digest = hashlib.sha256(" ".join([suite, variant, *_UNWANTED, *packages]).encode()).hexdigest()[:8]
+    return f"{suite}-{packages[0]}-{digest}"
+
+
+def _make(
+    target: Path, packages: Sequence[str], variant: str, suite: str, say: Callable[[str], None]
+) -> None:
     program = shutil.which("mmdebstrap")
     if not program:
         raise ClusterError(
@@ -74,7 +82,7 @@ def _make(target: Path, packages: Sequence[str], variant: str, say: Callable[[st
         # The mirror is this machine's business, and a node installs nothing.
         command += ['--customize-hook=rm -f "$1"/etc/apt/sources.list "$1"/etc/hostname "$1"/etc/resolv.conf']
     follow(
-        [*command, "--format=tar", SUITE, str(making), mirror()],
+        [*command, "--format=tar", suite, str(making), mirror()],
         say,
         title=f"Debian's packages ({', '.join(packages[:3])}, ...) could not be brought together",
         interesting=lambda line: line[3:].strip() if line.startswith("I: ") else "",

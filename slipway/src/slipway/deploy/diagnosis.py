@@ -4,19 +4,26 @@ Printed when a deployment fails, before anything is rolled back: after that the 
 Does not belong here: what is done about it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from slipway.deploy.kubectl import Cluster, Document
 
 LOG_LINES = 15
 _EVENTS = 5
+# The first crashes may be those of a server that waits for another one.
+_CRASHES = 4
 
 
 def unready(cluster: Cluster, release: str) -> str:
     """Return what is known of the pods of `release` that are not ready, a paragraph each; empty if all are."""
-    pods = cluster.find("pods", f"app.kubernetes.io/instance={release}")
+    pods = pods_of(cluster, release)
     return "\n\n".join(_paragraph(cluster, pod) for pod in pods if not is_ready(pod))
+
+
+def pods_of(cluster: Cluster, release: str) -> list[Document]:
+    """Return the pods of a release, by the label that its chart gives them."""
+    return cluster.find("pods", f"app.kubernetes.io/instance={release}")
 
 
 def is_ready(pod: Document) -> bool:
@@ -25,6 +32,25 @@ def is_ready(pod: Document) -> bool:
     if status.get("phase") == "Succeeded":
         return True
     return any(each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions", []))
+
+
+def hopeless(pods: Iterable[Document]) -> str | None:
+    """Return why one of `pods` won't become ready by waiting, or None: its image can't be had, or it crashes again and again."""
+    for pod in pods:
+        for status in _container_statuses(pod):
+            waiting = status["state"].get("waiting", {}).get("reason", "")
+            image_missing = waiting in ("ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
+            crashes = waiting == "CrashLoopBackOff" and status.get("restartCount", 0) >= _CRASHES
+            refused = waiting in ("CreateContainerConfigError", "CreateContainerError")
+            if image_missing or crashes or refused:
+                return f"{pod['metadata']['name']}: {status['name']}: {_state(status)}"
+    return None
+
+
+def progress(pods: Iterable[Document]) -> str:
+    """Return how many of `pods` are ready."""
+    states = [is_ready(pod) for pod in pods]
+    return f"{sum(states)} of {len(states)} pods ready"
 
 
 def _paragraph(cluster: Cluster, pod: Document) -> str:

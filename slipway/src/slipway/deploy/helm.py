@@ -4,6 +4,7 @@ Does not belong here: which releases there are, and with which values (`slipway.
 """
 
 import json
+import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from slipway.deploy.errors import DeployError
 from slipway.errors import indented
 
 DEPLOYED = "deployed"
+_GOOD = frozenset({DEPLOYED, "superseded"})
+_HISTORY = 10
+_WATCH_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -79,16 +83,41 @@ class Helm:
             raise _failed("upgrade --dry-run", target.release, done.stderr)
         return str(json.loads(done.stdout)["manifest"])
 
-    def upgrade(self, target: Target, seconds: int, extra: Sequence[str] = ()) -> None:
+    def upgrade(
+        self,
+        target: Target,
+        seconds: int,
+        extra: Sequence[str] = (),
+        watch: Callable[[], str | None] = lambda: None,
+    ) -> None:
         """Install or upgrade a release, and wait until its pods are ready.
 
+        `watch` is called every other second meanwhile; what it returns is a reason to stop waiting.
+
         Raises:
-            DeployError: it failed or was not ready in time. Nothing is rolled back yet: the caller wants to look first.
+            DeployError: it failed, was not ready in time, or `watch` had a reason. Nothing is rolled back yet: the caller
+                wants to look first.
         """
         command = ["upgrade", "--install", "--wait", "--wait-for-jobs", "--timeout", f"{seconds}s"]
-        done = self._call([*command, "--history-max", "10", *target.arguments(), *extra])
-        if done.returncode:
-            raise _failed("upgrade", target.release, done.stderr)
+        command += ["--history-max", str(_HISTORY), *target.arguments(), *extra]
+        hopeless = None
+        with subprocess.Popen(
+            self._command(command), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as upgrading:
+            while hopeless is None:
+                try:
+                    _, said = upgrading.communicate(timeout=_WATCH_SECONDS)
+                    break
+                except subprocess.TimeoutExpired:
+                    hopeless = watch()
+            else:
+                # Helm notes that the revision failed; killed, it would leave it pending for ever.
+                upgrading.send_signal(signal.SIGINT)
+                upgrading.communicate()
+        if hopeless:
+            raise DeployError(f"The upgrade of {target.release} was given up: {hopeless}")
+        if upgrading.returncode:
+            raise _failed("upgrade", target.release, said)
 
     def rollback(self, release: str) -> bool:
         """Bring back the newest revision that was deployed well; return False if there never was one.
@@ -96,13 +125,34 @@ class Helm:
         Raises:
             DeployError: helm could not.
         """
-        revision = self._newest(release, lambda status: status in (DEPLOYED, "superseded"))
+        revision = self._newest(release, _GOOD.__contains__)
         if revision is None:
             return False
-        done = self._call(["rollback", release, str(revision), "--history-max", "10"])
+        done = self._call(["rollback", release, str(revision), "--history-max", str(_HISTORY)])
         if done.returncode:
             raise _failed("rollback", release, done.stderr)
         return True
+
+    def recover(self, release: str) -> str | None:
+        """Make a release that an interrupted or failed call left behind one that can be upgraded; return what was done.
+
+        Helm refuses to upgrade a release that is pending, and one that never was deployed. Volumes stay in either case.
+
+        Raises:
+            DeployError: helm could not.
+        """
+        status = self.status(release)
+        if status in (None, DEPLOYED):
+            return None
+        if self._newest(release, _GOOD.__contains__) is not None:
+            if status == "failed":
+                return None
+            self.rollback(release)
+            return f"{status}: rolled back"
+        done = self._call(["uninstall", release, "--wait"])
+        if done.returncode:
+            raise _failed("uninstall", release, done.stderr)
+        return f"{status}, never deployed: removed"
 
     def _newest(self, release: str, wanted: Callable[[str], bool]) -> int | None:
         done = self._call(["history", release, "-o", "json"])
@@ -112,8 +162,10 @@ class Helm:
         return max(fitting, default=None)
 
     def _call(self, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        command = [str(self.helm), "--kube-context", self.context, "--namespace", self.namespace, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        return subprocess.run(self._command(arguments), capture_output=True, text=True, check=False)
+
+    def _command(self, arguments: Sequence[str]) -> list[str]:
+        return [str(self.helm), "--kube-context", self.context, "--namespace", self.namespace, *arguments]
 
 
 def _failed(action: str, release: str, said: str) -> DeployError:

@@ -7,13 +7,13 @@ Does not belong here: making it so.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from slipway.deploy.errors import DeployError
 from slipway.deploy.kubectl import Cluster
+from slipway.deploy.releases import CanaryRun
 from slipway.local.graphql import GraphQL
 
-WEBSERVER_PORT = 80
+WEBSERVER_PORT = 3000
 WEBSERVERS = "component=dagster-webserver"
 CANARY_TAG = "slipway/canary"
 _SERVED_SECONDS = 240
@@ -21,23 +21,6 @@ _HEARTBEAT_SECONDS = 120
 _POLL_SECONDS = 1.0
 _ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Canary:
-    """A job that is run after each deployment, to see a lane work from the queue to the last event.
-
-    Attributes:
-        lane: how its run is executed, for messages.
-        location: the code location, by its Python name.
-        job: the job's name.
-        seconds: how long it may take from the launch to its end.
-    """
-
-    lane: str
-    location: str
-    job: str
-    seconds: int
 
 
 @contextmanager
@@ -122,7 +105,7 @@ def _ill_daemons(api: GraphQL) -> list[str]:
     return sorted(each["daemonType"] for each in health if each["required"] and not each["healthy"])
 
 
-def canaries(cluster: Cluster, wanted: Sequence[Canary], say: Say) -> dict[str, float]:
+def canaries(cluster: Cluster, wanted: Sequence[CanaryRun], say: Say) -> dict[str, float]:
     """Launch every canary through the queue and wait for all; return the seconds that each took, by lane.
 
     Raises:
@@ -134,7 +117,7 @@ def canaries(cluster: Cluster, wanted: Sequence[Canary], say: Say) -> dict[str, 
         return {each.lane: _until_ended(api, each, run, began, say) for each, run in runs.items()}
 
 
-def _until_ended(api: GraphQL, canary: Canary, run: str, began: float, say: Say) -> float:
+def _until_ended(api: GraphQL, canary: CanaryRun, run: str, began: float, say: Say) -> float:
     while (status := api.progress(run).status) not in _ENDED:
         if time.monotonic() - began > canary.seconds:
             raise DeployError(

@@ -1,0 +1,5 @@
+{{- define "platform.labels" -}}
+app.kubernetes.io/name: {{ .component }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/part-of: slipway
+{{- end }}

@@ -1,0 +1,108 @@
+"""`slipway deploy` and `slipway diff`: an environment's releases, brought up to date or only compared.
+
+Does not belong here: what either does (`slipway.deploy`).
+"""
+
+from typing import Annotated
+
+import typer
+from rich.syntax import Syntax
+
+from slipway.cluster.tools import find_tools
+from slipway.commands.checkout import console
+from slipway.deploy import charts, deployment, images, verification
+from slipway.deploy.deployment import Deployment
+from slipway.deploy.difference import summary
+from slipway.deploy.helm import Helm
+from slipway.deploy.kubectl import Cluster
+from slipway.deploy.releases import Release, read_releases
+from slipway.environment import Environment
+from slipway.images.build import Builder
+from slipway.local.progress import Steps
+from slipway.local.repository import Repository, find_root, read_repository
+
+Where = Annotated[
+    Environment, typer.Option("--env", help="The environment, as charts-values/releases.yaml lists it.")
+]
+Names = Annotated[list[str] | None, typer.Argument(help="Releases; all of the environment by default.")]
+
+
+def deploy(
+    env: Where,
+    names: Names = None,
+    verify: Annotated[bool, typer.Option(help="Prove afterwards that the platform works.")] = True,
+) -> None:
+    """Install or upgrade an environment's releases in their order, and prove that the platform works."""
+    repository, steps = read_repository(find_root()), Steps(console)
+    with steps.shown():
+        planned, builder = _plan(repository, env, steps)
+        wanted = _wanted(planned, names)
+        with steps.step("images") as say:
+            images.ensure(repository, builder, planned.releases.target(env).registry, wanted, say)
+            say("all pushed")
+        with steps.step("namespace and Secrets") as say:
+            made = deployment.prepare_namespace(planned)
+            say(f"made {', '.join(made)}" if made else "all there")
+        changed = deployment.deploy(planned, wanted, steps)
+        if verify:
+            _verify(planned, steps)
+    console.print(f"Changed: {', '.join(changed)}." if changed else "Nothing changed.")
+    console.print(_how_to_see(planned))
+
+
+def diff(env: Where, names: Names = None) -> None:
+    """Show what `deploy` would change, object by object; changes nothing. Values of Secrets are never shown."""
+    repository, steps = read_repository(find_root()), Steps(console)
+    planned, _ = _plan(repository, env, steps)
+    for release in _wanted(planned, names):
+        found = planned.differences(release)
+        console.print(f"[bold]{release.name}[/bold]: {summary(found.values())}")
+        for text in found.values():
+            console.print(Syntax(text, "diff", background_color="default"))
+
+
+def _plan(repository: Repository, env: Environment, steps: Steps) -> tuple[Deployment, Builder]:
+    releases = read_releases(repository.root)
+    target = releases.target(env)
+    tools = find_tools(repository, steps)
+    charts.fetch(tools.helm, repository.versions["DAGSTER_VERSION"])
+    with steps.step("base image") as say:
+        builder = images.builder_of(repository, tools.engine, say)
+        say(builder.base.reference)
+    planned = Deployment(
+        repository.root,
+        env,
+        releases,
+        images.tags(repository, builder),
+        Cluster(tools.kubectl, target.context, target.namespace),
+        Helm(tools.helm, target.context, target.namespace),
+    )
+    return planned, builder
+
+
+def _wanted(planned: Deployment, names: list[str] | None) -> tuple[Release, ...]:
+    of_environment = planned.releases.of(planned.environment)
+    if not names:
+        return of_environment
+    for name in names:
+        planned.releases.release(name, planned.environment)
+    return tuple(release for release in of_environment if release.name in names)
+
+
+def _verify(planned: Deployment, steps: Steps) -> None:
+    of_environment = planned.releases.of(planned.environment)
+    locations = [release.code_location for release in of_environment if release.code_location]
+    with steps.step("every webserver serves every code location") as say:
+        verification.served(planned.cluster, locations, say)
+    with steps.step("the daemon's heartbeats") as say:
+        verification.heartbeats(planned.cluster, say)
+    with steps.step("a canary run on each lane") as say:
+        took = verification.canaries(planned.cluster, planned.releases.canaries, say)
+        say(", ".join(f"{lane} {seconds:.1f} s" for lane, seconds in took.items()))
+
+
+def _how_to_see(planned: Deployment) -> str:
+    cluster = planned.cluster
+    pods = verification.webserver_pods(cluster)
+    command = f"kubectl --context {cluster.context} -n {cluster.namespace} port-forward {pods[0]} 3000:80"
+    return f"The UI: `{command}`, then http://127.0.0.1:3000"

@@ -1,0 +1,59 @@
+"""`slipway images`: build and push the images of the code locations and of the control plane.
+
+Does not belong here: what either does (`slipway.images`).
+"""
+
+from typing import Annotated
+
+import typer
+
+from slipway.cluster import REGISTRY_ADDRESS
+from slipway.cluster.engine import find_engine
+from slipway.commands.checkout import console
+from slipway.images import base, recipe
+from slipway.images.build import Builder
+from slipway.local.progress import Steps
+from slipway.local.repository import find_root, read_repository
+
+app = typer.Typer(help="Images of the code locations and of the control plane.", no_args_is_help=True)
+Names = Annotated[list[str] | None, typer.Argument(help="Images; all of them by default.")]
+Registry = Annotated[str, typer.Option(help="Where they are pushed to, and pulled from: host[:port][/path].")]
+
+
+@app.command()
+def build(
+    names: Names = None,
+    push: Annotated[bool, typer.Option("--push", help="Push them too.")] = False,
+    registry: Registry = REGISTRY_ADDRESS,
+) -> None:
+    """Build what has changed: a tag is a digest of all that goes into an image."""
+    repository, steps = read_repository(find_root()), Steps(console)
+    wanted = [recipe.image(repository, name) for name in names or []] or recipe.images(repository)
+    with steps.shown():
+        engine = find_engine()
+        with steps.step("base image") as say:
+            found = base.find(engine, repository.root, say)
+            say(f"{found.reference} ({found.reason})")
+        builder = Builder(engine, repository.root, found)
+        for image in wanted:
+            with steps.step(f"image {image.name}") as say:
+                reference = builder.build(image, registry, say)
+                if push:
+                    builder.push(reference, say)
+                say(reference)
+
+
+@app.command()
+def sizes(registry: Registry = REGISTRY_ADDRESS) -> None:
+    """Show the size of each image that is built, uncompressed, in MB."""
+    from rich.table import Table  # noqa: PLC0415
+
+    repository = read_repository(find_root())
+    engine = find_engine()
+    builder = Builder(engine, repository.root, base.find(engine, repository.root, lambda _: None))
+    table = Table("image", "MB", box=None)
+    for image in recipe.images(repository):
+        reference = builder.reference(image, registry)
+        size = engine.run("image", "inspect", "--format", "{{.Size}}", reference, check=False).stdout.strip()
+        table.add_row(reference, f"{int(size) / 1e6:.0f}" if size else "not built")
+    console.print(table)

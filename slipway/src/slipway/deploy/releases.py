@@ -1,0 +1,162 @@
+"""What is deployed where: the environments and the releases in their order, as `charts-values/releases.yaml` lists them.
+
+Reads and checks that file; asks no cluster. Does not belong here: the values themselves, and finding the official charts
+(`slipway.deploy.charts`).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from slipway.deploy.errors import DeployError
+
+VALUES = Path("charts-values")
+LIST = VALUES / "releases.yaml"
+LOCAL_CHARTS = "helm/"
+_PLACE = "{environment}"
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Target(_Closed):
+    """An environment: which cluster, which namespace, whose images, where its Secrets come from."""
+
+    context: str = Field(description="context of the kubeconfig; never the current one")
+    namespace: str
+    registry: str = Field(description="where images are pushed to and pulled from, host[:port][/path]")
+    generate_secrets: bool = Field(
+        default=False, description="make missing Secrets at random: only where no store of secrets exists"
+    )
+
+
+class Release(_Closed):
+    """A Helm release."""
+
+    name: str
+    chart: str = Field(description="helm/<chart> of this repository, or the name of an official chart")
+    values: tuple[str, ...] = Field(
+        description="values files below charts-values, the later go first; {environment} stands for its name. "
+        "A file of an environment may be missing: then it has no differences."
+    )
+    images: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="where in the values an image stands: its path, and the image's name",
+    )
+    code_location: str | None = Field(
+        default=None, description="the code location's Python name, if it is one"
+    )
+    environments: tuple[str, ...] | None = Field(default=None, description="all of them by default")
+    seconds: int = Field(default=300, gt=0, description="until its pods have to be ready")
+
+    @property
+    def is_official(self) -> bool:
+        """Whether the chart is one of Dagster's own."""
+        return not self.chart.startswith(LOCAL_CHARTS)
+
+
+class CanaryRun(_Closed):
+    """A job that is launched after each deployment."""
+
+    lane: str = Field(description="how its run is executed, for people")
+    location: str
+    job: str
+    seconds: int = Field(default=180, gt=0)
+
+
+class Releases(_Closed):
+    """All of `charts-values/releases.yaml`."""
+
+    environments: Mapping[str, Target]
+    secrets: Mapping[str, tuple[str, ...]] = Field(
+        description="Secrets that the releases refer to: their keys"
+    )
+    releases: tuple[Release, ...]
+    canaries: tuple[CanaryRun, ...] = ()
+
+    def of(self, environment: str) -> tuple[Release, ...]:
+        """Return the releases of an environment in the order of their deployment."""
+        return tuple(
+            release
+            for release in self.releases
+            if release.environments is None or environment in release.environments
+        )
+
+    def target(self, environment: str) -> Target:
+        """Return where an environment is.
+
+        Raises:
+            DeployError: there is none of that name.
+        """
+        if environment not in self.environments:
+            known = ", ".join(self.environments)
+            raise DeployError(f"{LIST} has no environment {environment!r}.", f"It has: {known}.")
+        return self.environments[environment]
+
+    def release(self, name: str, environment: str) -> Release:
+        """Return a release of an environment by its name.
+
+        Raises:
+            DeployError: the environment has none of that name.
+        """
+        for release in self.of(environment):
+            if release.name == name:
+                return release
+        known = ", ".join(release.name for release in self.of(environment))
+        raise DeployError(f"{environment} has no release {name!r}.", f"It has: {known}.")
+
+
+def read_releases(root: Path) -> Releases:
+    """Read the list of the checkout at `root`.
+
+    Raises:
+        DeployError: it is missing, is no YAML, or says something that it can't say; the message names where.
+    """
+    file = root / LIST
+    try:
+        content: Any = yaml.safe_load(file.read_text())
+        return Releases.model_validate(content)
+    except FileNotFoundError:
+        raise DeployError(f"{file} is missing.", "It lists what is deployed.") from None
+    except yaml.YAMLError as error:
+        raise DeployError(f"{file} is not valid YAML: {error}") from None
+    except ValidationError as error:
+        said = "\n".join(f"    {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise DeployError(f"{file} can't be used:\n{said}") from None
+
+
+def values_files(root: Path, release: Release, environment: str) -> tuple[Path, ...]:
+    """Return the values files of a release for an environment, those that go last first.
+
+    Raises:
+        DeployError: a file that is not of an environment is missing.
+    """
+    found = []
+    for name in release.values:
+        path = root / VALUES / name.replace(_PLACE, environment)
+        if path.is_file():
+            found.append(path)
+        elif _PLACE not in name:
+            raise DeployError(f"{path} is missing; {LIST} names it for the release {release.name}.")
+    return tuple(found)
+
+
+def image_settings(release: Release, registry: str, tags: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the `path=value` pairs that put the images of `tags` (image name: tag) into a release's values.
+
+    Raises:
+        DeployError: the tag of an image that the release uses is not known.
+    """
+    pairs = []
+    for path, image in release.images.items():
+        if image not in tags:
+            raise DeployError(
+                f"The release {release.name} needs the image {image}, which has not been built.",
+                "`make images` builds all of them.",
+            )
+        pairs += [f"{path}.repository={registry}/slipway/{image}", f"{path}.tag={tags[image]}"]
+    return tuple(pairs)
