@@ -25,9 +25,16 @@ MOST_NODES = 3
 POD_RANGE = "10.244.0.0/16"
 SERVICE_RANGE = "10.96.0.0/16"
 READY_SECONDS = 180
+# What `up` did.
+CREATED, STARTED, UNCHANGED = "created", "started", "unchanged"
 _COREFILE = "corefile.yaml"
 # Written into each node at the end: a cluster whose creation was interrupted lacks it.
 _MARK = "/kind/slipway-complete"
+_SYSTEM = (
+    ("kube-system", "daemonset/kube-proxy"),
+    ("kube-system", "deployment/coredns"),
+    ("local-path-storage", "deployment/local-path-provisioner"),
+)
 
 
 @dataclass(frozen=True)
@@ -46,11 +53,11 @@ class Kind:
         )
         return sorted(listed.stdout.split())
 
-    def up(self, count: int | None = None) -> bool:
+    def up(self, count: int | None = None) -> str:
         """Have a cluster with `count` nodes (1 by default; any number, if it is there) and the registry.
 
         Returns:
-            Whether a cluster was created.
+            "created", "started" (it, or the registry, had been stopped) or "unchanged".
 
         Raises:
             ClusterError: it could not be created or does not become ready, or it is there with other nodes.
@@ -67,18 +74,19 @@ class Kind:
             )
         if not nodes:
             self._create(count or 1)
-            return True
+            return CREATED
         own = self._image_of(nodes[0]).startswith(node_image.OWN)
         if own and self._image_of(nodes[0]) != node_image.own_reference(self.repository):
             self.steps.console.print(
                 "[yellow]The cluster's node image is older than its recipe:[/yellow] `make kind-down kind-up`."
             )
+        started = self._start(nodes)
         if self.engine.state_of(REGISTRY) != "running":
+            started = True
             with self.steps.step("Registry") as say:
                 registry.ensure(self.engine, self.repository, say, own=own)
                 registry.introduce(self.engine, nodes)
-        self._start(nodes)
-        return False
+        return STARTED if started else UNCHANGED
 
     def down(self, *, caches: bool) -> bool:
         """Delete the cluster and the registry's container; with `caches` also images, pushed layers, what was built.
@@ -145,19 +153,28 @@ class Kind:
             interesting=lambda line: line.strip(" •✓.\n") if line.startswith(" •") else "",
         )
 
-    def _start(self, nodes: list[str]) -> None:
+    def _start(self, nodes: list[str]) -> bool:
         stopped = [node for node in nodes if self.engine.state_of(node) != "running"]
         if not stopped and self._are_ready(len(nodes)):
-            return
+            return False
         with self.steps.step(f"Cluster {CLUSTER}") as say:
             for node in stopped:
                 say(f"starting {node}")
                 self.engine.run("start", node)
+            self._write_context()
             try:
                 self._wait_ready(say)
+                self._wait_system(say)
             except ClusterError as error:
                 error.hint = "If it stays so: `make kind-down`, then `make kind-up`."
                 raise
+        return True
+
+    def _write_context(self) -> None:
+        """Write the cluster into the user's kubeconfig: another user, or another HOME, may have created it."""
+        command = [str(self.tools.kind), "export", "kubeconfig", "--name", CLUSTER]
+        title = "kind could not write the kubeconfig"
+        follow(command, lambda _: None, title=title, environment=self.engine.environment())
 
     def _are_ready(self, count: int) -> bool:
         shown = self.kubectl("get", "nodes", "--no-headers", "--request-timeout=10s", check=False)
@@ -165,16 +182,22 @@ class Kind:
 
     def _wait_ready(self, say: Callable[[str], None]) -> None:
         say("waiting for the nodes")
-        self.kubectl("wait", "--for=condition=Ready", "nodes", "--all", f"--timeout={READY_SECONDS}s")
+        until = time.monotonic() + READY_SECONDS
+        while True:
+            try:
+                self.kubectl("wait", "--for=condition=Ready", "nodes", "--all", "--timeout=20s")
+            except ClusterError:
+                # An API server that starts again refuses for a while whom it has not read the rights of.
+                if time.monotonic() > until:
+                    raise
+                time.sleep(1)
+            else:
+                return
 
     def _wait_system(self, say: Callable[[str], None]) -> None:
-        for namespace, name in (
-            ("kube-system", "coredns"),
-            ("local-path-storage", "local-path-provisioner"),
-        ):
+        for namespace, name in _SYSTEM:
             say(name)
-            where = ("-n", namespace, f"deployment/{name}", f"--timeout={READY_SECONDS}s")
-            self.kubectl("rollout", "status", *where)
+            self.kubectl("rollout", "status", "-n", namespace, name, f"--timeout={READY_SECONDS}s")
 
     def _is_whole(self, nodes: list[str]) -> bool:
         # A container that does not run can't be asked; it was whole, or `up` would not have left it.

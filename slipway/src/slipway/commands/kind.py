@@ -11,13 +11,15 @@ from rich.table import Table
 from slipway.cluster import CLUSTER, CONTEXT, REGISTRY, REGISTRY_ADDRESS
 from slipway.cluster.engine import find_engine
 from slipway.cluster.engine_setup import ensure_engine
-from slipway.cluster.kind import Kind
+from slipway.cluster.kind import CREATED, STARTED, UNCHANGED, Kind
 from slipway.cluster.tools import find_tools
 from slipway.commands.checkout import console
 from slipway.local.progress import Steps
 from slipway.local.repository import find_root, read_repository
 
 app = typer.Typer(help="A real Kubernetes cluster on this machine (docs/kind.md).", no_args_is_help=True)
+
+_SAID = {CREATED: "ready", STARTED: "running again", UNCHANGED: "there, nothing to do"}
 
 
 @app.command()
@@ -31,8 +33,8 @@ def up(
     with steps.shown():
         engine = ensure_engine(steps)
         cluster = Kind(repository, find_tools(repository, steps), engine, steps)
-        created = cluster.up(nodes)
-    console.print(f"The cluster {CLUSTER} is {'ready' if created else 'there, nothing to do'}.")
+        done = cluster.up(nodes)
+    console.print(f"The cluster {CLUSTER} is {_SAID[done]}.")
     console.print(f"  context   {CONTEXT}\n  registry  {REGISTRY_ADDRESS}, for `docker push` and for pods")
     console.print('  kubectl   eval "$(tools/uv run slipway tools)"')
 
