@@ -49,6 +49,18 @@ class Platform:
         """Run the `slipway` command on this platform and return what it said, whatever its exit code."""
         return self._run([str(SLIPWAY), *arguments], timeout, variables)
 
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start the `slipway` command, to be interrupted: what a test starts may have inherited that it ignores that."""
+        return subprocess.Popen(
+            ["env", "--default-signal=INT", str(SLIPWAY), *arguments],
+            env=self._environment({}),
+            cwd=self.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
+
     def make(
         self, *arguments: str, timeout: float = 450, **variables: str
     ) -> subprocess.CompletedProcess[str]:
@@ -62,16 +74,9 @@ class Platform:
     def _run(
         self, command: list[str], timeout: float, variables: dict[str, str]
     ) -> subprocess.CompletedProcess[str]:
-        own = {
-            "SLIPWAY_STATE": str(self.state.path),
-            "SLIPWAY_PORT": "auto",
-            "UV": str(UV),
-            "COLUMNS": "200",
-        }
-        inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
         return subprocess.run(
             command,
-            env={**inherited, **own, **variables},
+            env=self._environment(variables),
             cwd=self.root,
             capture_output=True,
             text=True,
@@ -79,6 +84,16 @@ class Platform:
             check=False,
             stdin=subprocess.DEVNULL,
         )
+
+    def _environment(self, variables: dict[str, str]) -> dict[str, str]:
+        own = {
+            "SLIPWAY_STATE": str(self.state.path),
+            "SLIPWAY_PORT": "auto",
+            "UV": str(UV),
+            "COLUMNS": "200",
+        }
+        inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+        return {**inherited, **own, **variables}
 
     def up(self, *arguments: str, **variables: str) -> str:
         """Bring it up, or fail with what it said; return that."""

@@ -16,7 +16,7 @@ from support.platform import Platform
 
 ASSETS = [f"step_{number}" for number in range(1, 8)]
 DAYS = 365
-PER_RUN = 30
+PER_RUN = 73
 
 DEFINITIONS = """
 import time
@@ -53,7 +53,7 @@ def step(number):
 
     @dg.asset(
         name=f"step_{number}", partitions_def=DAYS, ins=above, metadata={"slipway/partition_by": "day"},
-        backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=30), group_name="year",
+        backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=73), group_name="year",
     )
     def made(context: dg.AssetExecutionContext, **inputs):
         at_work(context)
@@ -108,9 +108,23 @@ class Year:
         for mark in self.folder.glob("held-*"):
             mark.unlink()
 
+    def in_doubt(self, runs: list[str]) -> Counter[tuple[str, str]]:
+        """Return the days of the step that each of these runs, which were lost, had begun last."""
+        last = {run: (asset, first, end) for asset, run, first, end in self.computed() if run in runs}
+        return Counter((asset, day) for asset, first, end in last.values() for day in days(first, end))
+
     def held(self) -> dict[str, str]:
         """Return the runs that are held, and the step of each."""
         return {mark.name.removeprefix("held-"): mark.read_text() for mark in self.folder.glob("held-*")}
+
+    def runs(self, backfill: str, status: str) -> list[str]:
+        """Return the runs of a backfill that have a status."""
+        found = self.platform.web.ask(
+            """query ($filter: RunsFilter!) { runsOrError(filter: $filter) {
+            ... on Runs { results { runId } } } }""",
+            filter={"tags": [{"key": "dagster/backfill", "value": backfill}], "statuses": [status]},
+        )
+        return [run["runId"] for run in found["runsOrError"]["results"]]
 
     def materializations(self) -> Counter[tuple[str, str]]:
         """Return how often each day of each asset is recorded as materialized, from Dagster's event log."""
