@@ -36,7 +36,7 @@ def start_schedule(platform: Platform, location: str, schedule: str) -> None:
 def stop_schedule(platform: Platform, location: str, schedule: str) -> None:
     selector = _selector(location, "scheduleName", schedule)
     found = platform.web.ask(_SCHEDULE, selector=selector)["scheduleOrError"]
-    _switch(platform, _STOP_SCHEDULE, id=found["scheduleState"]["id"])
+    _switch(platform, _STOP_SCHEDULE, id=found["id"])
 
 
 def start_sensor(platform: Platform, location: str, sensor: str) -> None:
@@ -78,7 +78,7 @@ def _switch(platform: Platform, mutation: str, **variables: Any) -> None:
 
 _DONE = ("ScheduleStateResult", "Sensor", "StopSensorMutationResult")
 _SCHEDULE = """query ($selector: ScheduleSelector!) { scheduleOrError(scheduleSelector: $selector) {
-  ... on Schedule { scheduleState { id } } } }"""
+  ... on Schedule { id } } }"""
 _SENSOR = """query ($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) { ... on Sensor {
   sensorState { id ticks(limit: 1) { status } } } } }"""
 _START_SCHEDULE = """mutation ($selector: ScheduleSelector!) { startSchedule(scheduleSelector: $selector) {
