@@ -4,6 +4,9 @@ For unit tests of one function at a time; what a cluster does with a Job is test
 """
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +30,10 @@ class KubernetesApi:
     refuse: tuple[int, str] | None = None
     refuse_lists: tuple[int, str] | None = None
     asked: list[str] = field(default_factory=list)
+    # Whether Jobs are carried out, as processes of this machine.
+    runs_jobs: bool = False
+    environment: dict[str, str] = field(default_factory=dict)
+    processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     def has(self, case: str, job_name: str) -> None:
         """Give it the Job, pods and events that were recorded as `case`, under this name."""
@@ -45,7 +52,9 @@ class KubernetesApi:
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "test",
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+            "contexts": [
+                {"name": "test", "context": {"cluster": "test", "user": "test", "namespace": "dagster"}}
+            ],
             "clusters": [{"name": "test", "cluster": {"server": self.url}}],
             "users": [{"name": "test", "user": {}}],
         }
@@ -58,9 +67,15 @@ class KubernetesApi:
         kind = parts[parts.index("namespaces") + 2]
         name = parts[parts.index("namespaces") + 3] if len(parts) > parts.index("namespaces") + 3 else None
         if kind == "jobs":
-            return self._jobs(method, name, body)
+            return self._jobs(method, name, query, body)
         if method == "DELETE":
             return 200, {"kind": "Status", "status": "Success"}
+        if kind == "pods" and name:
+            return 200, {
+                "kind": "Pod",
+                "apiVersion": "v1",
+                "metadata": {"name": name, "uid": f"uid-of-{name}"},
+            }
         if kind == "pods":
             wanted = query.get("labelSelector", query.get("fieldSelector", [""]))[0].partition("=")[2]
             found = self.pods.get(wanted) or [
@@ -71,20 +86,48 @@ class KubernetesApi:
         found = [event for event in self.events if event["involvedObject"]["name"] == wanted]
         return 200, {"kind": "EventList", "apiVersion": "v1", "items": found}
 
-    def _jobs(self, method: str, name: str | None, body: Any) -> tuple[int, Any]:
+    def _jobs(self, method: str, name: str | None, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
         if method == "POST":
             name = body["metadata"]["name"]
             if name in self.jobs:
                 return 409, {"kind": "Status", "reason": "AlreadyExists"}
-            self.jobs[name] = body
+            self.jobs[name] = {**body, "status": {"active": 1}}
+            if self.runs_jobs:
+                self._run(name, body["spec"]["template"]["spec"]["containers"][0])
             return 201, body
         if name is None:
-            return 200, {"kind": "JobList", "apiVersion": "batch/v1", "items": list(self.jobs.values())}
+            found = [job for job in self.jobs.values() if _matches(job, query)]
+            return 200, {"kind": "JobList", "apiVersion": "batch/v1", "items": found}
         if name not in self.jobs:
             return 404, {"kind": "Status", "reason": "NotFound"}
         if method == "DELETE":
+            if name in self.processes:
+                self.processes[name].terminate()
             return 200, {"kind": "Status", "status": "Success", "details": self.jobs.pop(name) and {}}
         return 200, self.jobs[name]
+
+    def _run(self, name: str, container: Any) -> None:
+        """Do a container's work as a process, and write its end into the Job's status."""
+        arguments = container["args"]
+        variables = {entry["name"]: entry["value"] for entry in container["env"] if "value" in entry}
+        program = Path(sys.executable).with_name(arguments[0])
+        process = subprocess.Popen(
+            [program, *arguments[1:]], env={**os.environ, **variables, **self.environment}
+        )
+        self.processes[name] = process
+
+        def end() -> None:
+            code = process.wait()
+            if name in self.jobs:
+                self.jobs[name]["status"] = {"failed": 1} if code else {"succeeded": 1}
+
+        threading.Thread(target=end).start()
+
+
+def _matches(job: Any, query: dict[str, list[str]]) -> bool:
+    """Whether a Job has all labels of the query's selector."""
+    wanted = dict(pair.split("=") for pair in query.get("labelSelector", [""])[0].split(",") if pair)
+    return wanted.items() <= job["metadata"].get("labels", {}).items()
 
 
 @contextmanager
@@ -120,6 +163,8 @@ def kubernetes_api() -> Iterator[KubernetesApi]:
     try:
         yield api
     finally:
+        for process in api.processes.values():
+            process.kill()
         server.shutdown()
         server.server_close()
         thread.join()

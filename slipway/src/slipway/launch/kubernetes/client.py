@@ -102,6 +102,21 @@ class KubernetesClient(DagsterKubernetesClient):
             )
         return pods, events
 
+    def delete_jobs(self, label_selector: str, namespace: str) -> None:
+        """Delete Jobs and their pods, those of them that still are there."""
+        what = f"list the Jobs with {label_selector} in {namespace}"
+        for job in self._listed(what, self._jobs_with, label_selector, namespace):
+            try:
+                self.batch_api.delete_namespaced_job(
+                    job.metadata.name, namespace, propagation_policy="Background"
+                )
+            except ApiException as error:
+                if error.status != _NOT_FOUND:
+                    raise
+
+    def _jobs_with(self, label_selector: str, namespace: str) -> Any:
+        return self.batch_api.list_namespaced_job(namespace, label_selector=label_selector).items
+
     def _listed(self, what: str, ask: Any, *arguments: str) -> list[Any]:
         try:
             return list(ask(*arguments))

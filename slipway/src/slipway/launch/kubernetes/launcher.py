@@ -100,6 +100,7 @@ class SlipwayK8sRunLauncher(K8sRunLauncher):
         )
         if self._blame(run, cause, place):
             self._tag_reason(run, cause)
+            self._end_steps(run, place)
         status = WorkerStatus.NOT_FOUND if job is None else WorkerStatus.FAILED
         return CheckRunHealthResult(status, str(cause))
 
@@ -162,6 +163,16 @@ class SlipwayK8sRunLauncher(K8sRunLauncher):
         )
         self._instance.report_engine_event(str(cause), run, data, cls=self.__class__)
         return True
+
+    def _end_steps(self, run: "DagsterRun", place: "_Place") -> None:
+        """Delete the Jobs of the run's steps: without its process nobody looks after them, and a retry runs them too.
+
+        Owner references do that when the run's pod is deleted; a pod that was killed is still there.
+        """
+        if not self._instance.run_will_resume(run.run_id):
+            self._api_client.delete_jobs(
+                f"dagster/run-id={run.run_id},app.kubernetes.io/component=step_worker", place.namespace
+            )
 
     def _tag_reason(self, run: "DagsterRun", cause: Cause) -> None:
         if not self._instance.run_will_resume(run.run_id):

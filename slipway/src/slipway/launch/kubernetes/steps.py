@@ -1,0 +1,103 @@
+"""Steps as Kubernetes Jobs: what the executors of `step_pods.py` and of the queue's lane are made of."""
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+import dagster as dg
+from dagster._core.executor.step_delegating import CheckStepHealthResult, StepDelegatingExecutor
+from dagster_k8s import K8sRunLauncher
+from dagster_k8s import k8s_job_executor as dagsters_executor
+from dagster_k8s.container_context import K8sContainerContext
+from dagster_k8s.executor import K8sStepHandler
+from dagster_k8s.job import UserDefinedDagsterK8sConfig, get_user_defined_k8s_config
+
+from slipway.launch.kubernetes.causes import explain
+from slipway.launch.kubernetes.client import KubernetesClient
+from slipway.launch.step_pods import sleep_seconds
+
+if TYPE_CHECKING:
+    from dagster._core.executor.step_delegating.step_handler.base import StepHandlerContext
+
+STEP_FAILURE_REASON_TAG = "slipway/step_failure_reason"
+"""Why a step of the run lost its pod last. Another tag than the run's own: the step may have been repeated."""
+HEALTH_SECONDS = 5
+"""Between two looks whether a step's pod is alive. Dagster's own is 20."""
+
+
+def step_delegating_executor(context: dg.InitExecutorContext) -> StepDelegatingExecutor:
+    """Return the executor of a run whose steps are Jobs."""
+    return executor_over(context, SlipwayStepHandler)
+
+
+def executor_over(
+    context: dg.InitExecutorContext, handler: "type[SlipwayStepHandler]", **settings: Any
+) -> StepDelegatingExecutor:
+    """Return an executor over a kind of step handler, configured as Dagster's `k8s_job_executor` is."""
+    config: dict[str, Any] = {"enable_owner_references": True, **context.executor_config}
+    config["step_k8s_config"] = _checked(config["step_k8s_config"])
+    config["per_step_k8s_config"] = {op: _checked(of) for op, of in config["per_step_k8s_config"].items()}
+    made = dagsters_executor.executor_creation_fn(context._replace(executor_config=config))  # type: ignore[misc]
+    stock = cast("StepDelegatingExecutor", made)
+    return StepDelegatingExecutor(
+        handler.like(cast("K8sStepHandler", stock._step_handler), **settings),  # noqa: SLF001 - its config, read once
+        retries=stock.retries,
+        sleep_seconds=sleep_seconds(),
+        check_step_health_interval_seconds=HEALTH_SECONDS,
+        max_concurrent=stock._max_concurrent,  # noqa: SLF001
+        tag_concurrency_limits=stock._tag_concurrency_limits,  # noqa: SLF001
+        should_verify_step=True,
+        step_dependency_config=stock.step_dependency_config,
+    )
+
+
+class SlipwayStepHandler(K8sStepHandler):
+    """Launches a step as a Job; keeps it within the launcher's bounds, and says why its pod was lost."""
+
+    _api_client: KubernetesClient
+
+    @classmethod
+    def like(cls, other: K8sStepHandler, **settings: Any) -> "SlipwayStepHandler":
+        """Return a handler with the configuration of another; `settings` are set as they are."""
+        made = cls.__new__(cls)
+        made.__dict__.update(other.__dict__, _api_client=KubernetesClient(), **settings)
+        return made
+
+    def _get_container_context(self, step_handler_context: "StepHandlerContext") -> K8sContainerContext:
+        """Return what the step's pod is made of.
+
+        Dagster's own checks the launcher's allow list for the run's tags, and not for the tags of steps or the
+        run's config. This is a rail, not a wall: the run's own code may use its ServiceAccount as it likes.
+        """
+        launcher = cast("K8sRunLauncher", step_handler_context.instance.run_launcher)
+        step_key = self._get_step_key(step_handler_context)
+        op_name = step_handler_context.get_step_context(step_key).step.op_name
+        of_step = get_user_defined_k8s_config(step_handler_context.step_tags[step_key])
+        of_op = UserDefinedDagsterK8sConfig.from_dict(self._per_step_k8s_config.get(op_name, {}))
+        asked = self._executor_container_context.merge(K8sContainerContext(run_k8s_config=of_step)).merge(
+            K8sContainerContext(run_k8s_config=of_op)
+        )
+        if isinstance(launcher, K8sRunLauncher):
+            asked = asked.validate_user_k8s_config_for_run(
+                launcher.only_allow_user_defined_k8s_config_fields, launcher.only_allow_user_defined_env_vars
+            )
+        run = step_handler_context.dagster_run
+        return K8sContainerContext.create_for_run(run, launcher, include_run_tags=False).merge(asked)
+
+    def check_step_health(self, step_handler_context: "StepHandlerContext") -> CheckStepHealthResult:
+        """Tell whether the step's pod is alive, and if not, why; raise if the API gives no answer."""
+        name = self._get_k8s_step_job_name(step_handler_context)
+        namespace = str(self._get_container_context(step_handler_context).namespace)
+        job = self._api_client.read_job(name, namespace)
+        if job is not None and not job.status.failed:
+            return CheckStepHealthResult.healthy()
+        pods, events = self._api_client.read_pods(name, namespace)
+        cause = explain(job, pods, events)
+        if cause:
+            run_id = step_handler_context.dagster_run.run_id
+            step_handler_context.instance.add_run_tags(run_id, {STEP_FAILURE_REASON_TAG: cause.reason})
+        return CheckStepHealthResult.unhealthy(str(cause or f"Kubernetes Job {name} failed."))
+
+
+def _checked(config: Any) -> dict[str, Any]:
+    """Return a pod's configuration in the client's spelling; raise DagsterInvalidConfigError for what it is not."""
+    return dict(get_user_defined_k8s_config({"dagster-k8s/config": json.dumps(config)}).to_dict())
