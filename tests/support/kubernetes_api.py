@@ -29,6 +29,7 @@ class KubernetesApi:
     events: list[Any] = field(default_factory=list)
     refuse: tuple[int, str] | None = None
     refuse_lists: tuple[int, str] | None = None
+    refuse_posts: tuple[int, str] | None = None
     asked: list[str] = field(default_factory=list)
     # Whether Jobs are carried out, as processes of this machine.
     runs_jobs: bool = False
@@ -142,6 +143,7 @@ def kubernetes_api() -> Iterator[KubernetesApi]:
             body = json.loads(self.rfile.read(length)) if length else None
             api.asked.append(f"{self.command} {url.path}")
             refused = api.refuse or (api.refuse_lists if "jobs/" not in url.path else None)
+            refused = refused or (api.refuse_posts if self.command == "POST" else None)
             if refused:
                 code, said = refused[0], {"kind": "Status", "reason": refused[1]}
             else:

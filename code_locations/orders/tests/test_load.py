@@ -20,7 +20,7 @@ from databases import Database, free_port
 from orders import definitions
 from orders.defs.order_system.columns import table_schema
 from orders.schema import SOURCE
-from slipway.environment import MissingSettingError, UnknownEnvironmentError
+from slipway.environment import Environment, MissingSettingError, UnknownEnvironmentError
 
 PROJECT = Path(__file__).parents[1]
 ASSETS = {
@@ -215,3 +215,16 @@ def test_dg_launches_an_asset(demo: Database, tmp_path: Path) -> None:
     done = dg_command("launch", "--assets", "raw_orders", DAGSTER_HOME=f"{tmp_path}/home", **settings)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "assets" / "raw_orders.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("environment", "executor"), [(Environment.LOCAL, "in_process"), (Environment.PROD, "k8s")]
+)
+def test_revenue_is_made_in_pods_where_there_are_pods(environment: Environment, executor: str) -> None:
+    defs = definitions.build_defs(
+        resources={"source": None, "io_manager": dg.mem_io_manager}, environment=environment
+    )
+    job = defs.resolve_job_def("revenue_in_pods")
+    assert job.executor_def.name == executor
+    tags = job.get_node_named("cleaned_orders").tags
+    assert '"memory": "1Gi"' in tags["dagster-k8s/config"]

@@ -40,7 +40,7 @@ def build_defs(
             build_landed_orders(arrivals),
         ],
         asset_checks=dg.load_asset_checks_from_modules([checks]),
-        jobs=[jobs.daily_pipeline, land_orders, build_canary_job()],
+        jobs=[jobs.daily_pipeline, jobs.revenue_in_pods(environment), land_orders, build_canary_job()],
         schedules=[jobs.daily_pipeline_schedule(environment)],
         sensors=[build_landing_sensor(arrivals), build_overlooked_retries_sensor()],
         resources={"landing": LandingBucket(url=dg.EnvVar("SLIPWAY_LANDING_URL")), **resources},

@@ -130,12 +130,13 @@ class KubernetesClient(DagsterKubernetesClient):
     def create_namespaced_job_with_retries(
         self, body: Any, namespace: str, wait_time_between_attempts: float = _PAUSE_SECONDS
     ) -> None:
-        """Create a Job. One of that name was made by an attempt whose answer was lost: names have the run's id.
+        """Create a Job (V1Job or dict). One of that name was made by an attempt whose answer was lost: names have the run's id.
 
         Raises:
             DagsterK8sUnrecoverableAPIError: the API refused it.
         """
-        told = f"create Job {namespace}/{body.metadata.name}"
+        name = body["metadata"]["name"] if isinstance(body, dict) else body.metadata.name
+        told = f"create Job {namespace}/{name}"
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 self.batch_api.create_namespaced_job(body=body, namespace=namespace)

@@ -57,9 +57,10 @@ class SlipwayStepHandler(K8sStepHandler):
 
     @classmethod
     def like(cls, other: K8sStepHandler, **settings: Any) -> "SlipwayStepHandler":
-        """Return a handler with the configuration of another; `settings` are set as they are."""
+        """Return a handler with the configuration of another; `settings` are its further attributes, `_api_client` a maker."""
         made = cls.__new__(cls)
-        made.__dict__.update(other.__dict__, _api_client=KubernetesClient(), **settings)
+        client = settings.pop("_api_client", KubernetesClient)
+        made.__dict__.update(other.__dict__, _api_client=client(), **settings)
         return made
 
     def _get_container_context(self, step_handler_context: "StepHandlerContext") -> K8sContainerContext:

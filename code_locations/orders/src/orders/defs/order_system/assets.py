@@ -21,6 +21,12 @@ TABLE = dg.PythonObjectDagsterType(pa.Table)
 """The type of an asset with checks of its own: Dagster takes a MaterializeResult there for one without a value."""
 SOURCE_POOL = "source_db"
 """Of every step that reads the order system; pyproject.toml says how many may at a time."""
+CLEANING_POD = {
+    "dagster-k8s/config": {
+        "container_config": {"resources": {"requests": {"memory": "512Mi"}, "limits": {"memory": "1Gi"}}}
+    }
+}
+"""What the step that holds the whole feed in memory asks of its pod, where it has one (`jobs.revenue_in_pods`)."""
 
 
 @dg.asset(
@@ -54,6 +60,7 @@ def raw_orders(context: dg.AssetExecutionContext, source: PostgresResource) -> p
     owners=OWNERS,
     kinds={"python", "parquet"},
     tags={"layer": "cleaned"},
+    op_tags=CLEANING_POD,
     backfill_policy=one_run,
     dagster_type=TABLE,
     check_specs=verdicts.CLEANED,

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from slipway.environment import Environment
+from slipway.launch import in_process_executor, k8s_job_executor
 from slipway.limits import SCHEDULED
 
 HOUR = 6
@@ -21,6 +22,20 @@ daily_pipeline = dg.define_asset_job(
     description="All assets of the order system and their checks: the day's partition of those that have "
     "partitions, the others anew.",
 )
+
+
+def revenue_in_pods(environment: Environment) -> Any:
+    """Return the job that makes the revenue with a pod for each step: `cleaned_orders` gets the memory it asks for.
+
+    On this machine there are no pods; the steps go one after the other in the run's process.
+    """
+    return dg.define_asset_job(
+        "revenue_in_pods",
+        selection=dg.AssetSelection.assets("cleaned_orders", "daily_revenue"),
+        executor_def=in_process_executor if environment is Environment.LOCAL else k8s_job_executor,
+        description="cleaned_orders and daily_revenue of what raw_orders has brought, each in a pod of its own: "
+        "an order system of any size needs no large pod for the whole run.",
+    )
 
 
 def daily_pipeline_schedule(environment: Environment) -> Any:
