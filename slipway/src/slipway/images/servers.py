@@ -6,6 +6,7 @@ Postgres is upstream's image where a registry can be reached, else Debian's pack
 Does not belong here: images of Python projects (`slipway.images.recipe`).
 """
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -21,17 +22,19 @@ POSTGRES = "postgres"
 S3 = "s3"
 SERVERS = (POSTGRES, S3)
 _POSTGRES_PACKAGES = Path("docker/postgres/packages.txt")
-_POSTGRES_PATH = "/usr/lib/postgresql/17/bin:/usr/local/bin:/usr/bin:/bin"
 Say = Callable[[str], None]
 
 
 def tag(repository: Repository, builder: Builder, name: str) -> str:
     """Return the tag of a server's image on this machine."""
     if name == S3:
-        return f"{repository.versions['VERSITYGW_VERSION']}-{builder.base.identity.rpartition('-')[2]}"
-    if builder.base.reference == UPSTREAM:
+        made_of = f"{repository.versions['VERSITYGW_VERSION']}-{builder.base.identity}"
+    elif builder.base.reference == UPSTREAM:
         return repository.versions["POSTGRES_VERSION"]
-    return debian.name(debian.packages_in(repository.root / _POSTGRES_PACKAGES), "essential", SUITE)
+    else:
+        made_of = debian.name(debian.packages_in(repository.root / _POSTGRES_PACKAGES), "essential", SUITE)
+    recipe = (repository.root / "docker" / name / "Dockerfile").read_bytes()
+    return f"{made_of}-{hashlib.sha256(recipe).hexdigest()[:8]}"
 
 
 def build(repository: Repository, builder: Builder, name: str, registry: str, say: Say) -> str:
@@ -55,16 +58,23 @@ def build(repository: Repository, builder: Builder, name: str, registry: str, sa
         packages = debian.packages_in(repository.root / _POSTGRES_PACKAGES)
         archive = debian.archive(packages, say, variant="essential", suite=SUITE)
         say("importing Debian's packages")
-        changes = (f"ENV PATH={_POSTGRES_PATH}", "ENV LANG=C.UTF-8", "USER 999:999")
-        options = [part for change in changes for part in ("--change", change)]
-        builder.engine.run("import", *options, str(archive), reference)
+        packed = f"{reference}-packages"
+        builder.engine.run("import", str(archive), packed)
+        recipe = repository.root / "docker/postgres/Dockerfile"
+        _build_alone(builder, recipe, packed, reference)
     return reference
 
 
 def _s3(repository: Repository, builder: Builder, reference: str, say: Say) -> None:
     program = binaries.find_s3_server(repository.versions, say)
+    recipe = repository.root / "docker/s3/Dockerfile"
+    _build_alone(builder, recipe, builder.base.reference, reference, program)
+
+
+def _build_alone(builder: Builder, recipe: Path, base: str, reference: str, program: Path | None = None) -> None:
+    """Build `recipe` over `base`, with nothing in its context but `program`."""
     with tempfile.TemporaryDirectory(prefix="slipway-image-") as folder:
-        shutil.copy2(program, Path(folder, "versitygw"))
-        recipe = repository.root / "docker/s3/Dockerfile"
-        base = f"BASE={builder.base.reference}"
-        builder.engine.run("build", "--file", str(recipe), "--build-arg", base, "--tag", reference, folder)
+        if program:
+            shutil.copy2(program, Path(folder, "program"))
+        arguments = ("--build-arg", f"BASE={base}", "--tag", reference)
+        builder.engine.run("build", "--quiet", "--file", str(recipe), *arguments, folder)
