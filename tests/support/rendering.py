@@ -2,7 +2,7 @@
 
 import functools
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ import yaml
 
 from slipway.cluster import programs
 from slipway.deploy import charts
-from slipway.deploy.helm import Target
-from slipway.deploy.releases import Release, image_settings, read_releases, values_files
+from slipway.deploy.deployment import Deployment
+from slipway.deploy.helm import Helm, Target
+from slipway.deploy.kubectl import Cluster
+from slipway.deploy.releases import Release, read_releases
 from slipway.local.repository import find_root, read_repository
 
 ROOT = find_root(Path(__file__))
@@ -39,32 +41,31 @@ def helm() -> Path:
     return program
 
 
-def chart(release: Release) -> Path:
-    """Return the folder of a release's chart, or skip the test where the official one isn't on this machine."""
+def target(release: Release, environment: str, root: Path = ROOT) -> Target:
+    """Return what `slipway deploy` of the checkout at `root` tells Helm of a release.
+
+    Skips the test where the official chart isn't on this machine.
+    """
+    tags = dict.fromkeys((image for each in RELEASES.releases for image in each.images.values()), TAG)
+    namespace = RELEASES.target(environment).namespace
+    nowhere = Cluster(Path("kubectl"), "no-context", namespace), Helm(Path("helm"), "no-context", namespace)
     try:
-        return charts.find(ROOT, release.chart)
+        return Deployment(root, environment, RELEASES, tags, *nowhere).target(release)
     except charts.ChartMissingError as missing:
         pytest.skip(str(missing))
 
 
-def target(release: Release, environment: str, files: Sequence[Path] | None = None) -> Target:
-    """Return what `slipway deploy` tells Helm of a release; `files` instead of its values files."""
-    tags = dict.fromkeys(release.images.values(), TAG)
-    registry = RELEASES.target(environment).registry
-    values = values_files(ROOT, release, environment) if files is None else tuple(files)
-    return Target(release.name, chart(release), values, image_settings(release, registry, tags))
-
-
-def template(release: Release, environment: str, files: Sequence[Path] | None = None) -> str:
-    """Return the rendered release as YAML documents."""
+def attempt(release: Release, environment: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Render a release of the checkout at `root`, and return what Helm said."""
+    arguments = target(release, environment, root).arguments()
     namespace = RELEASES.target(environment).namespace
-    arguments = target(release, environment, files).arguments()
-    done = subprocess.run(
-        [helm(), "template", *arguments, "--namespace", namespace, *charts.options(release.chart)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [helm(), "template", *arguments, "--namespace", namespace, *charts.options(release.chart)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def template(release: Release, environment: str) -> str:
+    """Return the rendered release as YAML documents."""
+    done = attempt(release, environment)
     assert not done.returncode, f"{release.name} in {environment}: {done.stderr}"
     return done.stdout
 
