@@ -73,7 +73,7 @@ def template(release: Release, environment: str) -> str:
 @functools.cache
 def documents(environment: str, name: str) -> tuple[Document, ...]:
     """Return the objects of the release called `name`."""
-    rendered = yaml.safe_load_all(template(RELEASES.release(name, environment), environment))
+    rendered = yaml.load_all(template(RELEASES.release(name, environment), environment), yaml.CSafeLoader)
     return tuple(document for document in rendered if document)
 
 
