@@ -55,6 +55,11 @@ kind-down: ## Delete the cluster; OPTIONS=--caches for all that was built, too
 	@$(INSTALL)
 	@$(SLIPWAY) kind down $(OPTIONS)
 
+.PHONY: images
+images: ## Build the images that have changed; NAME=orders for one, OPTIONS=--push (docs/images.md)
+	@$(INSTALL)
+	@$(SLIPWAY) images build $(NAME) $(OPTIONS)
+
 ##@ Development
 
 .PHONY: new
@@ -91,6 +96,10 @@ test-kind: install ## What needs a cluster; `make kind-up` is part of it
 .PHONY: bench-io
 bench-io: install ## Measure the Parquet IO manager against Dagster's S3 pickle IO manager
 	@$(UV) run --no-sync python bench/io.py
+
+.PHONY: bench-images
+bench-images: install ## Measure our images against the official user-code image
+	@$(UV) run --no-sync python bench/images.py
 
 .PHONY: help
 help: ## This list

@@ -24,6 +24,9 @@ Registry = Annotated[str, typer.Option(help="Where they are pushed to, and pulle
 def build(
     names: Names = None,
     push: Annotated[bool, typer.Option("--push", help="Push them too.")] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Build what is there, too, from nothing.")
+    ] = False,
     registry: Registry = REGISTRY_ADDRESS,
 ) -> None:
     """Build what has changed: a tag is a digest of all that goes into an image."""
@@ -37,7 +40,7 @@ def build(
         builder = Builder(engine, repository.root, found)
         for image in wanted:
             with steps.step(f"image {image.name}") as say:
-                reference = builder.build(image, registry, say)
+                reference = builder.build(image, registry, say, afresh=no_cache)
                 if push:
                     builder.push(reference, say)
                 say(reference)

@@ -3,7 +3,10 @@
 Does not belong here: what stands on it.
 """
 
+import hashlib
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +20,10 @@ UPSTREAM = "python:3.13-slim"
 OWN = "slipway/base"
 # The first Debian whose Python is that of upstream's image.
 SUITE = "trixie"
-PACKAGES = Path("docker/base/packages.txt")
+RECIPE = Path("docker/base")
+PACKAGES = RECIPE / "packages.txt"
 _PULL_SECONDS = 120
-_CHANGE = ("--change", "ENV LANG=C.UTF-8")
+_BUILT_FROM = ("Dockerfile", "remove.txt")
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,25 @@ def find(engine: Engine, root: Path, say: Callable[[str], None]) -> Base:
         archive = debian.archive(packages, say, variant="essential", suite=SUITE)
     except ClusterError as error:
         raise ImageError(f"The base image could not be made.\n{error}", error.hint) from None
-    reference = f"{OWN}:{archive.stem}"
+    identity = _identity(root / RECIPE, archive.stem)
+    reference = f"{OWN}:{identity}"
     if not engine.has_image(reference):
         say("importing Debian's packages")
-        engine.run("import", *_CHANGE, str(archive), reference)
-    return Base(reference, archive.stem, "no registry can be reached: made of Debian's packages")
+        system = f"{OWN}:system"
+        engine.run("import", str(archive), system)
+        with tempfile.TemporaryDirectory(prefix="slipway-image-") as context:
+            for name in _BUILT_FROM:
+                shutil.copy2(root / RECIPE / name, context)
+            engine.run("build", "--build-arg", f"SYSTEM={system}", "--tag", reference, context)
+        engine.run("rmi", system)
+    return Base(reference, identity, "no registry can be reached: made of Debian's packages")
+
+
+def _identity(recipe: Path, system: str) -> str:
+    digest = hashlib.sha256(system.encode())
+    for name in _BUILT_FROM:
+        digest.update((recipe / name).read_bytes())
+    return f"{SUITE}-python3.13-{digest.hexdigest()[:8]}"
 
 
 def _pulled(engine: Engine, say: Callable[[str], None]) -> bool:

@@ -19,6 +19,7 @@ from slipway.images.base import Base
 from slipway.images.errors import ImageError
 from slipway.images.provenance import Provenance, provenance
 from slipway.images.recipe import Image
+from slipway.images.sealing import seal
 
 PREFIX = "slipway"
 # A bundle of certificates of the machine's own, by the variables that name one; the first counts.
@@ -47,20 +48,21 @@ class Builder:
         """Return an image's full name: `<registry>/slipway/<name>:<tag>`."""
         return f"{registry}/{PREFIX}/{image.name}:{recipe.tag(self.root, image, self.base.identity)}"
 
-    def build(self, image: Image, registry: str, say: Say) -> str:
-        """Build an image unless the engine has it, and return its full name.
+    def build(self, image: Image, registry: str, say: Say, *, afresh: bool = False) -> str:
+        """Build an image unless the engine has it, and return its full name; `afresh` builds it anyway, from nothing.
 
         Raises:
             ImageError: it can't be built; the message carries the end of what the engine said.
         """
         reference = self.reference(image, registry)
-        if self.engine.has_image(reference):
+        if self.engine.has_image(reference) and not afresh:
             say("is there")
             return reference
         made = provenance(self.root, image.project)
-        with _context(self.root, image) as context, _secrets() as secrets:
+        with _context(self.root, image) as context, lent_secrets() as secrets:
             arguments = self._arguments(image, made)
             command = [str(self.engine.client), "build", "--progress=plain", "--tag", reference]
+            command += ["--no-cache"] if afresh else []
             command += [part for pair in arguments.items() for part in ("--build-arg", "=".join(pair))]
             try:
                 follow(
@@ -72,6 +74,8 @@ class Builder:
                 )
             except ClusterError as error:
                 raise ImageError(str(error)) from None
+        if not seal(self.engine, reference, made.seconds):
+            say("the engine keeps the time of the build in it: another build has another digest")
         return reference
 
     def push(self, reference: str, say: Say) -> None:
@@ -99,6 +103,7 @@ class Builder:
             "VERSION": made.version,
             "SOURCE": made.source,
             "CREATED": made.created,
+            "SOURCE_DATE_EPOCH": str(made.seconds),
         }
 
 
@@ -112,15 +117,24 @@ def _context(root: Path, image: Image) -> Iterator[Path]:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
             target.chmod(0o755 if file.stat().st_mode & 0o100 else 0o644)
-        uv = os.environ.get("UV") or shutil.which("uv")
-        if not uv:
-            raise ImageError("uv was not found.", "Use `make images`, which brings it along.")
-        shutil.copy2(uv, context / "uv")
+        shutil.copy2(uv(), context / "uv")
         yield context
 
 
+def uv() -> str:
+    """Return the path of uv, which installs inside the build.
+
+    Raises:
+        ImageError: there is none.
+    """
+    found = os.environ.get("UV") or shutil.which("uv")
+    if not found:
+        raise ImageError("uv was not found.", "Use `make images`, which brings it along.")
+    return found
+
+
 @contextmanager
-def _secrets() -> Iterator[list[str]]:
+def lent_secrets() -> Iterator[list[str]]:
     """Lend the arguments that give the build the machine's certificates and package index, in no layer."""
     with tempfile.TemporaryDirectory(prefix="slipway-secrets-") as folder:
         index = Path(folder, "index")

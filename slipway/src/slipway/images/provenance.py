@@ -31,6 +31,11 @@ class Provenance:
     created: str
     source: str
 
+    @property
+    def seconds(self) -> int:
+        """`created` in seconds since 1970, as SOURCE_DATE_EPOCH has it."""
+        return int(datetime.fromisoformat(self.created).timestamp())
+
 
 def provenance(root: Path, project: Path) -> Provenance:
     """Return the provenance of the image of `project` (a folder relative to the checkout `root`)."""

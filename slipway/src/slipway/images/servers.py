@@ -71,7 +71,9 @@ def _s3(repository: Repository, builder: Builder, reference: str, say: Say) -> N
     _build_alone(builder, recipe, builder.base.reference, reference, program)
 
 
-def _build_alone(builder: Builder, recipe: Path, base: str, reference: str, program: Path | None = None) -> None:
+def _build_alone(
+    builder: Builder, recipe: Path, base: str, reference: str, program: Path | None = None
+) -> None:
     """Build `recipe` over `base`, with nothing in its context but `program`."""
     with tempfile.TemporaryDirectory(prefix="slipway-image-") as folder:
         if program:
