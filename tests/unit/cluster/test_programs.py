@@ -1,4 +1,5 @@
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,18 @@ def test_what_an_interrupted_build_left_is_not_taken_for_the_program(go_folder: 
     half = target.parent.with_name("kind.making") / "kind"
     half.parent.mkdir(parents=True)
     half.write_text("half")
-    assert programs.find("kind", REPOSITORY, lambda _: None).read_text() != "half"
+    half.with_name("rest").write_text("of an older build")
+    built = programs.find("kind", REPOSITORY, lambda _: None)
+    assert built.read_text() != "half"
+    assert [file.name for file in built.parent.iterdir()] == ["kind"]
+
+
+def test_two_at_a_time_build_a_program_once(go_folder: Path) -> None:
+    fake_go(go_folder, f"echo build >>{go_folder}/builds; sleep 0.3; {BUILDS}")
+    with ThreadPoolExecutor(2) as threads:
+        both = [threads.submit(programs.find, "kind", REPOSITORY, lambda _: None) for _ in range(2)]
+    assert both[0].result() == both[1].result()
+    assert (go_folder / "builds").read_text() == "build\n"
 
 
 def test_a_changed_module_is_another_program(tmp_path: Path) -> None:
