@@ -119,8 +119,17 @@ def ensure_own(engine: Engine, repository: Repository, steps: Steps) -> None:
             environment=engine.environment(),
             interesting=_build_step,
         )
-    # Hard links, and archives that are in the image by now.
+    # It is in the image by now.
     shutil.rmtree(context)
+    _remove_older(engine, reference)
+
+
+def _remove_older(engine: Engine, reference: str) -> None:
+    """Delete the images of other recipes, a gigabyte each, but those that a cluster runs on."""
+    listed = engine.run("images", "--format", "{{.Repository}}:{{.Tag}}", OWN).stdout.split()
+    for older in set(listed) - {reference}:
+        # Refused where a container has it.
+        engine.run("rmi", older, check=False)
 
 
 def _lay_out(
