@@ -46,3 +46,14 @@ def made_whole(target: Path) -> Iterator[Path]:
         raise
     shutil.rmtree(target, ignore_errors=True)
     making.rename(target)
+
+
+@contextmanager
+def scratch(folder: Path) -> Iterator[None]:
+    """Have `folder` empty for the block, and gone after it, however it ends. To be called under the lock of `folder`."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

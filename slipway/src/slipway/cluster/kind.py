@@ -8,8 +8,9 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-from slipway.cache import cache_folder
+from slipway.cache import cache_folder, locked
 from slipway.cluster import CLUSTER, CONTEXT, REGISTRY, node_image, registry
 from slipway.cluster.engine import Engine
 from slipway.cluster.errors import ClusterError
@@ -46,6 +47,10 @@ class Kind:
     engine: Engine
     steps: Steps
 
+    @property
+    def _lock(self) -> Path:
+        return cache_folder() / f"cluster-{CLUSTER}"
+
     def nodes(self) -> list[str]:
         """Return the names of the cluster's node containers, running or not; none without a cluster."""
         listed = self.engine.run(
@@ -63,6 +68,11 @@ class Kind:
             ClusterError: it could not be created or does not become ready, or it is there with other nodes.
             BuildError: a program of its node image could not be compiled.
         """
+        # Of two calls the second waits: to it, the cluster that the first is about to create would look unfinished.
+        with locked(self._lock):
+            return self._up(count)
+
+    def _up(self, count: int | None) -> str:
         nodes = self.nodes()
         if nodes and not self._is_whole(nodes):
             with self.steps.step("Delete a cluster that was not finished"):
@@ -94,15 +104,16 @@ class Kind:
         Returns:
             Whether there was a cluster.
         """
-        found = bool(self.nodes())
-        if found:
-            with self.steps.step("Delete the cluster"):
-                self._delete()
-        registry.remove(self.engine, layers=caches)
-        if caches:
-            with self.steps.step("Delete what was built for it"):
-                self._delete_caches()
-        return found
+        with locked(self._lock):
+            found = bool(self.nodes())
+            if found:
+                with self.steps.step("Delete the cluster"):
+                    self._delete()
+            registry.remove(self.engine, layers=caches)
+            if caches:
+                with self.steps.step("Delete what was built for it"):
+                    self._delete_caches()
+            return found
 
     def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
         """Run kubectl on the cluster; return what it prints.

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.cache import cache_folder, locked, made_whole
+from slipway.cache import cache_folder, locked, scratch
 from slipway.cluster import archives, debian, node_contents, programs
 from slipway.cluster.engine import Engine
 from slipway.cluster.errors import ClusterError
@@ -109,18 +109,16 @@ def ensure_own(engine: Engine, repository: Repository, steps: Steps) -> None:
         base = debian.archive(packages, say, variant="minbase")
         small = debian.archive(node_contents.SMALL, say, variant="extract")
     context = cache_folder() / "node-image"
-    with steps.step("The node image") as say, locked(context), made_whole(context) as making:
-        _lay_out(making, base, small, repository, say)
+    with steps.step("The node image") as say, locked(context), scratch(context):
+        _lay_out(context, base, small, repository, say)
         say("building")
         follow(
-            [str(engine.client), "build", "--progress=plain", "--tag", reference, str(making)],
+            [str(engine.client), "build", "--progress=plain", "--tag", reference, str(context)],
             say,
             title="The node image could not be built",
             environment=engine.environment(),
             interesting=_build_step,
         )
-    # It is in the image by now.
-    shutil.rmtree(context)
     _remove_older(engine, reference)
 
 
