@@ -55,10 +55,22 @@ kind-down: ## Delete the cluster; OPTIONS=--caches for all that was built, too
 	@$(INSTALL)
 	@$(SLIPWAY) kind down $(OPTIONS)
 
+##@ Deploying
+
 .PHONY: images
 images: ## Build the images that have changed; NAME=orders for one, OPTIONS=--push (docs/images.md)
 	@$(INSTALL)
 	@$(SLIPWAY) images build $(NAME) $(OPTIONS)
+
+.PHONY: deploy
+deploy: ## Install or upgrade an environment: ENV=kind; NAME=orders for one release (docs/deploy.md)
+	@$(INSTALL)
+	@$(SLIPWAY) deploy --env $(ENV) $(NAME) $(OPTIONS)
+
+.PHONY: diff
+diff: ## Show what `make deploy ENV=kind` would change
+	@$(INSTALL)
+	@$(SLIPWAY) diff --env $(ENV) $(NAME)
 
 ##@ Development
 

@@ -10,7 +10,7 @@ from rich.syntax import Syntax
 
 from slipway.cluster.tools import find_tools
 from slipway.commands.checkout import console
-from slipway.deploy import charts, deployment, images, verification
+from slipway.deploy import charts, demo, deployment, images, verification
 from slipway.deploy.deployment import Deployment
 from slipway.deploy.difference import summary
 from slipway.deploy.helm import Helm
@@ -44,6 +44,8 @@ def deploy(
             made = deployment.prepare_namespace(planned)
             say(f"made {', '.join(made)}" if made else "all there")
         changed = deployment.deploy(planned, wanted, steps)
+        if planned.releases.target(env).demo:
+            _load_demo(repository, planned, wanted, steps)
         if verify:
             _verify(planned, steps)
     console.print(f"Changed: {', '.join(changed)}." if changed else "Nothing changed.")
@@ -87,6 +89,16 @@ def _wanted(planned: Deployment, names: list[str] | None) -> tuple[Release, ...]
     for name in names:
         planned.releases.release(name, planned.environment)
     return tuple(release for release in of_environment if release.name in names)
+
+
+def _load_demo(
+    repository: Repository, planned: Deployment, wanted: tuple[Release, ...], steps: Steps
+) -> None:
+    for release in wanted:
+        command = repository.code_location(release.code_location).demo if release.code_location else ()
+        if command:
+            with steps.step(f"demo data of {release.name}") as say:
+                say("loaded" if demo.load(planned.cluster, release, command, say) else "was there")
 
 
 def _verify(planned: Deployment, steps: Steps) -> None:

@@ -33,6 +33,16 @@ class Target(_Closed):
         default=False, description="make missing Secrets at random: only where no store of secrets exists"
     )
 
+    demo: bool = Field(default=False, description="load the demo's data after the first deployment")
+
+
+class Demo(_Closed):
+    """A database that a location's demo command fills, as its owner."""
+
+    url: str = Field(description="its URL; {password} stands for the password")
+    secret: str = Field(description="the Secret that holds the owner's password")
+    key: str = "password"
+
 
 class Release(_Closed):
     """A Helm release."""
@@ -50,6 +60,7 @@ class Release(_Closed):
     code_location: str | None = Field(
         default=None, description="the code location's Python name, if it is one"
     )
+    demo: Demo | None = Field(default=None, description="the database of its demo, if it does not own it")
     environments: tuple[str, ...] | None = Field(default=None, description="all of them by default")
     seconds: int = Field(default=300, gt=0, description="until its pods have to be ready")
 
