@@ -65,12 +65,12 @@ images: ## Build the images that have changed; NAME=orders for one, OPTIONS=--pu
 .PHONY: deploy
 deploy: ## Install or upgrade an environment: ENV=kind; NAME=orders for one release (docs/deploy.md)
 	@$(INSTALL)
-	@$(SLIPWAY) deploy --env $(ENV) $(NAME) $(OPTIONS)
+	@$(SLIPWAY) deploy $(if $(ENV),--env $(ENV)) $(NAME) $(OPTIONS)
 
 .PHONY: diff
 diff: ## Show what `make deploy ENV=kind` would change
 	@$(INSTALL)
-	@$(SLIPWAY) diff --env $(ENV) $(NAME)
+	@$(SLIPWAY) diff $(if $(ENV),--env $(ENV)) $(NAME)
 
 ##@ Development
 

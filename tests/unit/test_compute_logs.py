@@ -86,7 +86,7 @@ def test_an_instance_takes_it_from_its_settings(tmp_path: Path) -> None:
 
     @dg.op
     def says() -> None:
-        print("printed by the step")
+        print("printed by the step")  # noqa: T201
 
     @dg.job
     def talkative() -> None:
