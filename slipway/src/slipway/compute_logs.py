@@ -150,7 +150,7 @@ class ObjectStoreComputeLogManager(
 
     def get_log_keys_for_log_key_prefix(
         self, log_key_prefix: Sequence[str], io_type: ComputeIOType
-    ) -> list[Sequence[str]]:
+    ) -> list[list[str]]:
         """Return the keys of the finished logs below a prefix."""
         ending = f".{IO_TYPE_EXTENSION[io_type]}"
         names = (str(each["path"]) for each in self._listed(log_key_prefix))
