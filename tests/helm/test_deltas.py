@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from slipway.deploy.releases import VALUES, values_files
+from slipway.deploy.releases import VALUES, source_files
 from support import rendering
 
 
@@ -26,7 +26,7 @@ def _without(part, path):
 
 def _deltas():
     for environment, release in rendering.EVERY_RELEASE:
-        for file in values_files(rendering.ROOT, release, environment):
+        for file in source_files(rendering.ROOT, release, environment):
             if file.stem.endswith(f"-{environment}"):
                 yield environment, release, file
 
@@ -51,7 +51,7 @@ def test_every_values_file_is_of_a_release():
     known = {
         path
         for environment, release in rendering.EVERY_RELEASE
-        for path in values_files(rendering.ROOT, release, environment)
+        for path in source_files(rendering.ROOT, release, environment)
     }
     folder = rendering.ROOT / VALUES
     assert set(folder.glob("*/*.yaml")) == known

@@ -26,7 +26,7 @@ WITH_TOKEN = re.compile(
     r"Deployment/dagster-.*|CronJob/cleanup|run of .*|Deployment/.*-dagster-user-deployments-.*"
 )
 _SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|KEY")
-_LOGIN = re.compile(r"://[^/@\s:]*:(?!\$\(\w+\)@)[^/@\s]+@")
+_LOGIN = re.compile(r"://[^/@\s:]*:(?!\${1,2}\(\w+\)@)[^/@\s]+@")
 
 
 def _pods():

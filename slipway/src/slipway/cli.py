@@ -18,7 +18,7 @@ from slipway.commands.backfill import backfill
 from slipway.commands.catch_up import catch_up
 from slipway.commands.checkout import console, open_platform
 from slipway.commands.contracts import contracts
-from slipway.commands.deploy import deploy, diff
+from slipway.commands.deploy import deploy, diff, values
 from slipway.commands.new import new
 from slipway.commands.pools import pools
 from slipway.commands.prepare import prepare
@@ -144,6 +144,7 @@ app.command()(backfill)
 app.command()(contracts)
 app.command()(deploy)
 app.command()(diff)
+app.command()(values)
 app.command()(new)
 app.command()(pools)
 app.command("catch-up")(catch_up)

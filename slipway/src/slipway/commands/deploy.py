@@ -3,9 +3,10 @@
 Does not belong here: what either does (`slipway.deploy`).
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import yaml
 from rich.syntax import Syntax
 
 from slipway.cluster.tools import find_tools
@@ -15,7 +16,8 @@ from slipway.deploy.deployment import Deployment
 from slipway.deploy.difference import summary
 from slipway.deploy.helm import Helm
 from slipway.deploy.kubectl import Cluster
-from slipway.deploy.releases import Release, read_releases
+from slipway.deploy.releases import Release, read_releases, values_files
+from slipway.deploy.values import merged
 from slipway.environment import Environment
 from slipway.images.build import Builder
 from slipway.local.progress import Steps
@@ -61,6 +63,19 @@ def diff(env: Where, names: Names = None) -> None:
         console.print(f"[bold]{release.name}[/bold]: {summary(found.values())}")
         for text in found.values():
             console.print(Syntax(text, "diff", background_color="default"))
+
+
+def values(
+    release: Annotated[str, typer.Argument(help="The release.")],
+    env: Where,
+) -> None:
+    """Print the values that helm gets for a release, less the images: for helm by hand, and to see which file wins."""
+    root = find_root()
+    wanted = read_releases(root).release(release, env)
+    result: dict[str, Any] = {}
+    for file in values_files(root, wanted, env):
+        result = merged(result, yaml.safe_load(file.read_text()) or {})
+    typer.echo(yaml.safe_dump(result, sort_keys=False), nl=False)
 
 
 def _plan(repository: Repository, env: Environment, steps: Steps) -> tuple[Deployment, Builder]:

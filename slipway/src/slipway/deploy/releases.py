@@ -4,6 +4,8 @@ Reads and checks that file; asks no cluster. Does not belong here: the values th
 (`slipway.deploy.charts`).
 """
 
+import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from slipway.cache import cache_folder
 from slipway.deploy.errors import DeployError
+from slipway.deploy.values import composed
 
 VALUES = Path("charts-values")
 LIST = VALUES / "releases.yaml"
@@ -141,7 +145,29 @@ def read_releases(root: Path) -> Releases:
 
 
 def values_files(root: Path, release: Release, environment: str) -> tuple[Path, ...]:
-    """Return the values files of a release for an environment, those that go last first.
+    """Return the values files that helm takes for a release in an environment; the later go first.
+
+    Those of a code location are composed to one (`slipway.deploy.values`), which is written into the user's cache.
+
+    Raises:
+        DeployError: a file that is not of an environment is missing, or can't be composed.
+    """
+    files = source_files(root, release, environment)
+    if not release.code_location:
+        return files
+    text = yaml.safe_dump(composed(files), sort_keys=False)
+    folder = cache_folder() / "values"
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{release.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.yaml"
+    # Whole at once: another call may be writing the same.
+    written = target.with_suffix(f".{os.getpid()}")
+    written.write_text(text)
+    written.replace(target)
+    return (target,)
+
+
+def source_files(root: Path, release: Release, environment: str) -> tuple[Path, ...]:
+    """Return the files below charts-values that a release's values come from; the later go first.
 
     Raises:
         DeployError: a file that is not of an environment is missing.

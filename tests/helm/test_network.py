@@ -1,0 +1,122 @@
+"""Who reaches whom, computed from what is rendered, is what docs/network.md says: cell by cell, in every environment."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from slipway.deploy.releases import values_files
+from slipway.deploy.values import merged
+from support import rendering
+from support.network import Place, reaches
+
+# Of managed services, and of the Kubernetes API, as a cluster in a private network would have them.
+DATABASE, OBJECTS, API = "10.0.5.5", "203.0.113.9", "10.0.0.10"
+RUN = {"app.kubernetes.io/component": "run_worker"}
+STEP = {"app.kubernetes.io/component": "step_worker"}
+
+
+def table() -> dict[str, dict[str, bool]]:
+    """Return the table of docs/network.md: from, to, whether."""
+    lines = (rendering.ROOT / "docs/network.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    head = next(index for index, row in enumerate(rows) if row[0] == "from \\ to")
+    targets = rows[head][1:]
+    said = {}
+    for row in rows[head + 2 :]:
+        if len(row) != len(targets) + 1:
+            break
+        said[row[0]] = {target: cell == "yes" for target, cell in zip(targets, row[1:], strict=True)}
+    return said
+
+
+def pods(environment: str) -> dict[str, list[Place]]:
+    """Return the pods of each row: those that are rendered, and those that Dagster makes for runs."""
+    namespace = rendering.RELEASES.target(environment).namespace
+    found: dict[str, list[Place]] = {}
+    for pod in rendering.pods(rendering.everything(environment)):
+        labels = pod.labels
+        row = labels.get("component") or labels["app.kubernetes.io/name"]
+        row = {"user-deployments": "code servers"}.get(row, row.removeprefix("dagster-"))
+        assert row in table(), f"{pod.owner} is in no row"
+        found.setdefault(row, []).append(Place(labels, namespace))
+    for location, settings in platform_values(environment)["codeLocations"].items():
+        row = "runs with step pods" if settings.get("stepPods") else "runs"
+        for kind in (RUN, STEP):
+            found.setdefault(row, []).append(Place({**kind, "dagster/code-location": location}, namespace))
+    found["demo"] = [Place({"app.kubernetes.io/name": "demo"}, namespace)]
+    return found
+
+
+def targets(environment: str, own: dict[str, list[Place]]) -> dict[str, list[tuple[Place, int, str]]]:
+    """Return the places of each column."""
+    platform = platform_values(environment).get("networkPolicies", {})
+    s3_port = platform.get("s3", {}).get("port", 9000)
+    in_cluster = "postgres" in own
+    return {
+        "webserver 3000": [(pod, 3000, "TCP") for pod in own["webserver"]],
+        "code servers 3030": [(pod, 3030, "TCP") for pod in own["code servers"]],
+        "postgres 5432": [(pod, 5432, "TCP") for pod in own.get("postgres", [Place(address=DATABASE)])],
+        "s3 9000": [(pod, s3_port, "TCP") for pod in own.get("s3", [Place(address=OBJECTS)])],
+        # With a managed S3 anywhere on 443 that port of the API can't be told from it.
+        "Kubernetes API": [
+            (Place(address=API), port, "TCP") for port in ([443, 6443] if in_cluster else [6443])
+        ],
+        "DNS": [(Place({"k8s-app": "kube-dns"}, "kube-system"), 53, protocol) for protocol in ("UDP", "TCP")],
+    }
+
+
+def platform_values(environment: str) -> dict[str, Any]:
+    """Return what the files of charts-values say for the release of helm/platform; its defaults are not in it."""
+    result: dict[str, Any] = {}
+    for file in values_files(
+        rendering.ROOT, rendering.RELEASES.release("platform", environment), environment
+    ):
+        result = merged(result, yaml.safe_load(file.read_text()))
+    return result
+
+
+def policies(environment: str) -> list[Any]:
+    return [each for each in rendering.everything(environment) if each["kind"] == "NetworkPolicy"]
+
+
+@pytest.mark.parametrize("environment", rendering.ENVIRONMENTS)
+@pytest.mark.parametrize("row", list(table()))
+def test_the_policies_say_what_the_table_says(environment: str, row: str) -> None:
+    own = pods(environment)
+    if row not in own:
+        assert row in {"postgres", "s3"}, f"{environment} has no pods for {row}"
+        pytest.skip(f"{environment} has managed services")
+    namespace = rendering.RELEASES.target(environment).namespace
+    for column, places in targets(environment, own).items():
+        for origin in own[row]:
+            for target, port, protocol in places:
+                if origin == target:
+                    continue
+                found = reaches(policies(environment), namespace, origin, target, (port, protocol))
+                assert found == table()[row][column], f"{row} {dict(origin.labels)} to {column}: {found}"
+
+
+@pytest.mark.parametrize("environment", rendering.ENVIRONMENTS)
+def test_nothing_comes_from_outside_and_no_other_port_is_open(environment: str) -> None:
+    namespace = rendering.RELEASES.target(environment).namespace
+    own = pods(environment)
+    stranger = Place({"component": "dagster-webserver"}, "elsewhere")
+    every = policies(environment)
+    for row, places in own.items():
+        for place in places:
+            for port in (22, 3000, 3030, 5432, 9000):
+                for origin in (stranger, Place(address="198.51.100.1")):
+                    assert not reaches(every, namespace, origin, place, (port, "TCP")), f"{row} {port}"
+            for other in (each for each in own["webserver"] + own["daemon"] if each != place):
+                assert not reaches(every, namespace, other, place, (22, "TCP")), row
+
+
+def test_the_evaluator_tells_a_policy_from_none() -> None:
+    (deny,) = yaml.safe_load_all("{spec: {podSelector: {}, policyTypes: [Ingress]}}")
+    one, two = Place({"a": "1"}, "n"), Place({"a": "2"}, "n")
+    assert reaches([], "n", one, two, (1, "TCP"))
+    assert not reaches([deny], "n", one, two, (1, "TCP"))
+    odd = {"spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"ports": [{"endPort": 9}]}]}}
+    with pytest.raises(NotImplementedError, match="endPort"):
+        reaches([odd], "n", one, two, (1, "TCP"))
