@@ -79,3 +79,21 @@ def test_it_is_called_like_dagsters_own() -> None:
     assert in_process_executor.name == dg.in_process_executor.name
     assert isinstance(waiting.executor_def, dg.ExecutorDefinition)
     assert issubclass(SleepingExecutor, dg.Executor)
+
+
+@dg.op
+def nothing() -> None: ...
+
+
+@dg.job(executor_def=in_process_executor)
+def short() -> None:
+    nothing()
+
+
+def test_a_run_says_which_code_its_image_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLIPWAY_REVISION", "1a2b3c4")
+    monkeypatch.setenv("SLIPWAY_VERSION", "0.3.0")
+    with dg.instance_for_test() as made, dg.execute_job(dg.reconstructable(short), made) as result:
+        found = made.get_run_by_id(result.run_id)
+    assert found is not None
+    assert (found.tags["slipway/revision"], found.tags["slipway/version"]) == ("1a2b3c4", "0.3.0")

@@ -19,6 +19,8 @@ from dagster._core.execution.plan.instance_concurrency_context import InstanceCo
 from dagster._core.execution.retries import RetryMode, get_retries_config
 from dagster._core.executor.in_process import InProcessExecutor
 
+from slipway.launch.stamps import stamp_run
+
 if TYPE_CHECKING:
     from dagster._core.execution.context.system import PlanExecutionContext, PlanOrchestrationContext
     from dagster._core.execution.plan.plan import ExecutionPlan
@@ -34,6 +36,7 @@ class SleepingExecutor(InProcessExecutor):
         self, plan_context: "PlanOrchestrationContext", execution_plan: "ExecutionPlan"
     ) -> Iterator[dg.DagsterEvent]:
         """Yield the events of the steps."""
+        stamp_run(plan_context.instance, plan_context.dagster_run)
         in_this_process = EngineEventData.in_process(os.getpid(), execution_plan.step_keys_to_execute)
         yield dg.DagsterEvent.engine_event(
             plan_context, f"Executing steps in process (pid: {os.getpid()})", in_this_process

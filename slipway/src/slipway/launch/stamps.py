@@ -5,8 +5,13 @@ them for its runs too. The launcher stamps a run from what it gives the run's po
 from what its image really says.
 """
 
+import os
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, DagsterRun
 
 IMAGE_DIGEST_TAG = "slipway/image_digest"
 REVISION_TAG = "slipway/revision"
@@ -26,3 +31,10 @@ def image_stamp(image: str | None) -> dict[str, str]:
     """Return the tag of an image that is named by its digest; nothing for one with a mere version."""
     found = _DIGEST.search(image or "")
     return {IMAGE_DIGEST_TAG: found[1]} if found else {}
+
+
+def stamp_run(instance: "DagsterInstance", run: "DagsterRun") -> None:
+    """Write down which code the run of this process is in; what the launcher could not know of the image."""
+    stamps = {tag: value for tag, value in code_stamps(os.environ).items() if run.tags.get(tag) != value}
+    if stamps:
+        instance.add_run_tags(run.run_id, stamps)

@@ -114,8 +114,7 @@ class SlipwayK8sRunLauncher(K8sRunLauncher):
         (https://github.com/dagster-io/dagster/issues/16535, https://github.com/dagster-io/dagster/issues/14833).
         """
         place = self._place(run)
-        pods, events = self._api_client.read_pods(*place)
-        cause = explain(self._api_client.read_job(*place), pods, events)
+        cause = self.explain(run)
         lines = [str(cause)] if cause else []
         if run.status in _NOT_RUNNING and cause and self._blame(run, cause, place):
             self._tag_reason(run, cause)
@@ -124,6 +123,11 @@ class SlipwayK8sRunLauncher(K8sRunLauncher):
         if given_up and self._api_client.delete_job(*place):  # type: ignore[no-untyped-call]
             lines.append(f"Job {place.job_name} was deleted after this was written down.")
         return "\n\n".join(lines)
+
+    def explain(self, run: "DagsterRun") -> Cause | None:
+        """Return why the run's pod failed or does not start, as far as Kubernetes says so now; None if all is well."""
+        place = self._place(run)
+        return explain(self._api_client.read_job(*place), *self._api_client.read_pods(*place))
 
     def _place(self, run: "DagsterRun") -> "_Place":
         """Return where the run's Job is."""

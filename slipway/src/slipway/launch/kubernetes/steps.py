@@ -13,6 +13,7 @@ from dagster_k8s.job import UserDefinedDagsterK8sConfig, get_user_defined_k8s_co
 
 from slipway.launch.kubernetes.causes import explain
 from slipway.launch.kubernetes.client import KubernetesClient
+from slipway.launch.stamps import stamp_run
 from slipway.launch.step_pods import sleep_seconds
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def executor_over(
     config["per_step_k8s_config"] = {op: _checked(of) for op, of in config["per_step_k8s_config"].items()}
     made = dagsters_executor.executor_creation_fn(context._replace(executor_config=config))  # type: ignore[misc]
     stock = cast("StepDelegatingExecutor", made)
-    return StepDelegatingExecutor(
+    return StampingExecutor(
         handler.like(cast("K8sStepHandler", stock._step_handler), **settings),  # noqa: SLF001 - its config, read once
         retries=stock.retries,
         sleep_seconds=sleep_seconds(),
@@ -48,6 +49,15 @@ def executor_over(
         should_verify_step=True,
         step_dependency_config=stock.step_dependency_config,
     )
+
+
+class StampingExecutor(StepDelegatingExecutor):
+    """Dagster's executor of steps elsewhere; writes down which code the run is in."""
+
+    def execute(self, plan_context: Any, execution_plan: Any) -> Any:
+        """Yield the events of the steps."""
+        stamp_run(plan_context.instance, plan_context.dagster_run)
+        yield from super().execute(plan_context, execution_plan)
 
 
 class SlipwayStepHandler(K8sStepHandler):
