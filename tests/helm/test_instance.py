@@ -1,0 +1,49 @@
+"""The Dagster instance of every environment: its settings are those of the local platform wherever both have them."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from dagster._core.instance.ref import InstanceRef
+
+from slipway import limits
+from support import rendering, run_pods
+
+every_environment = pytest.mark.parametrize("environment", rendering.ENVIRONMENTS)
+
+
+@every_environment
+def test_dagster_reads_the_settings(environment, tmp_path):
+    Path(tmp_path, "dagster.yaml").write_text(yaml.safe_dump(run_pods.settings(environment)))
+    coordinator = InstanceRef.from_dir(str(tmp_path)).run_coordinator
+    assert coordinator.dequeue_interval_seconds == 1
+    assert coordinator.dequeue_use_threads
+
+
+@every_environment
+def test_lost_and_hanging_runs_are_treated_as_on_the_local_platform(environment):
+    settings = run_pods.settings(environment)
+    monitoring = settings["run_monitoring"]
+    # A run is taken up again only where its steps have pods of their own; the chart always says it.
+    assert monitoring.pop("max_resume_run_attempts") == 0
+    assert monitoring == limits.RUN_MONITORING
+    assert settings["run_retries"] == limits.RUN_RETRIES
+
+
+@every_environment
+def test_runs_queue_as_on_the_local_platform(environment):
+    concurrency = run_pods.settings(environment)["concurrency"]
+    runs = concurrency["runs"]
+    assert runs == limits.run_queue(runs["max_concurrent_runs"])
+    assert concurrency["pools"] == {"granularity": "op"}
+
+
+@every_environment
+def test_the_quota_has_room_for_the_runs_that_the_queue_starts(environment):
+    quota = rendering.find(environment, "ResourceQuota", "runs")["spec"]["hard"]
+    assert int(quota["pods"]) > run_pods.settings(environment)["concurrency"]["runs"]["max_concurrent_runs"]
+
+
+@every_environment
+def test_nothing_is_reported_to_others(environment):
+    assert run_pods.settings(environment)["telemetry"] == {"enabled": False}
