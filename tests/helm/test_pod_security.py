@@ -26,7 +26,8 @@ WITH_TOKEN = re.compile(
     r"Deployment/dagster-.*|CronJob/cleanup|run of .*|Deployment/.*-dagster-user-deployments-.*"
 )
 _SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|KEY")
-_LOGIN = re.compile(r"://[^/@\s:]*:(?!\${1,2}\(\w+\)@)[^/@\s]+@")
+# With a password, and not with the place of one: $(NAME) for Kubernetes, {name} for `slipway deploy`.
+_LOGIN = re.compile(r"://[^/@\s:]*:(?!\${1,2}\(\w+\)@|\{\w+\}@)[^/@\s]+@")
 
 
 def _pods():
