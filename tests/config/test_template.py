@@ -1,6 +1,7 @@
 """The template of `slipway new` is the core of the code location `sales`, and what it makes passes lint."""
 
 import difflib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,13 @@ def general(text: str) -> str:
     return text
 
 
+def of_sales(file: str) -> str:
+    """Return the path that a file of the template has in `sales`."""
+    for word, token in GENERAL.items():
+        file = file.replace(token, word)
+    return file
+
+
 def templates() -> dict[str, str]:
     """Return the template's files by the path that they get."""
     return {
@@ -40,7 +48,7 @@ def templates() -> dict[str, str]:
 
 @pytest.mark.parametrize("file", sorted(set(templates()) - set(LARGER)))
 def test_the_template_is_the_core_of_sales(file: str) -> None:
-    theirs = general((SALES / file.replace("{{name}}", "sales")).read_text())
+    theirs = general((SALES / of_sales(file)).read_text())
     difference = "\n".join(
         difflib.unified_diff(templates()[file].splitlines(), theirs.splitlines(), lineterm="")
     )
@@ -58,6 +66,24 @@ def test_the_template_asks_for_nothing_that_sales_does_not() -> None:
     theirs = general((SALES / "pyproject.toml").read_text()).splitlines()
     own = [line for line in ours if line not in theirs]
     assert [line.split(" = ")[0] for line in own] == ["description", "filterwarnings"]
+
+
+def test_what_it_makes_keeps_its_contract(tmp_path: Path) -> None:
+    """The committed file is rendered from text: with a long name, too, as the declaration writes it."""
+    name = "returns_of_the_online_shops_2"
+    for file, text in rendered(name).items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "slipway.contracts", f"{name}.definitions", "contracts"],
+        cwd=tmp_path,
+        env={**os.environ, "SLIPWAY_ENV": "local", "PYTHONPATH": str(tmp_path / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"1 contracts hold: {name}_by_country" in done.stdout
 
 
 # Short and long, before and after `slipway` in the alphabet.

@@ -62,7 +62,7 @@ def rendered(name: str) -> dict[str, str]:
         path = file.relative_to(TEMPLATE).as_posix().removesuffix(ENDING)
         if path.startswith(f"{PACKAGE}/"):
             path = f"src/{name}{path.removeprefix(PACKAGE)}"
-        found[path] = _imports_in_order(_filled(file.read_text(), name), name)
+        found[_filled(path, name)] = _imports_in_order(_filled(file.read_text(), name), name)
     return found
 
 

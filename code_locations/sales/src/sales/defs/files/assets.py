@@ -13,11 +13,15 @@ from sales.columns import ROWS, TOTALS
 from sales.defs.files.folder import CsvFolder, Listing
 from sales.defs.files.reading import Problem, Reading, read_files, totals
 from slipway.columns import table_schema
+from slipway.contracts import Contract, published
 
 OWNERS = ["team:sales"]
 GROUP = "files"
 SHOWN = 10
 """How many bad files or rows a check shows."""
+
+CONTRACT = Contract("1.0.0", TOTALS, unique=(("country",),))
+"""What `total_by_country` promises; an empty folder is no reason to store nothing, so rows are not counted."""
 
 STATE = "folder_state"
 """Key in a materialization's metadata: the state of the folder that it was made of."""
@@ -61,12 +65,12 @@ def sales(sales_folder: CsvFolder) -> Iterator[dg.Output[pa.Table] | dg.AssetChe
     yield _rows_verdict(reading)
 
 
-@dg.asset(
+@published(
+    CONTRACT,
     group_name=GROUP,
     owners=OWNERS,
     kinds={"python", "parquet"},
     tags={"layer": "report"},
-    metadata={"dagster/column_schema": table_schema(TOTALS)},
 )
 def total_by_country(sales: pa.Table) -> pa.Table:
     """Number and sum of the sales of each country.
