@@ -163,6 +163,23 @@ def test_freshness_is_judged_by_the_environments_budget(
 
 
 @pytest.mark.usefixtures("run")
+def test_rows_that_break_a_contract_do_not_take_the_tables_place(newsroom: Newsroom) -> None:
+    before = newsroom.warehouse.rows("SELECT * FROM editorial.publisher_overview ORDER BY 1")
+    newsroom.warehouse.run(
+        "UPDATE staging.stg_unified_impressions SET publisher = NULL WHERE publisher = 'mind'"
+    )
+    job = dg.define_asset_job("overview", dg.AssetSelection.assets("publisher_overview"))
+    defs = dg.Definitions.merge(newsroom.definitions(), dg.Definitions(jobs=[job]))
+    overview = defs.resolve_job_def("overview")
+    result = overview.execute_in_process(instance=newsroom.instance, raise_on_error=False)
+    newsroom.warehouse.run(
+        "UPDATE staging.stg_unified_impressions SET publisher = 'mind' WHERE publisher IS NULL"
+    )
+    assert not result.success
+    assert newsroom.warehouse.rows("SELECT * FROM editorial.publisher_overview ORDER BY 1") == before
+
+
+@pytest.mark.usefixtures("run")
 def test_a_publisher_that_drops_out_stops_what_is_downstream(newsroom: Newsroom) -> None:
     before = newsroom.warehouse.rows("SELECT * FROM editorial.publisher_overview ORDER BY 1")
     for split in ("MINDsmall_train", "MINDsmall_dev"):

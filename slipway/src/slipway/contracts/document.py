@@ -7,7 +7,7 @@ The standard's own fields are used wherever it has one, so that other tools read
     quality: invalidValues           allowed
     unique, quality: duplicateValues unique keys, of one column and of several
     quality: rowCount                minimum_rows, maximum_rows
-    partitioned, physicalName        how the asset is divided, and where its objects are
+    partitioned, physicalName        how the asset is divided, and where its objects are, or its table
     physicalType                     the Arrow type, as Arrow writes it
 
 Version 3.1 and not 3.2 of the standard: of what 3.2 adds nothing is needed, and tools that know it
@@ -26,6 +26,7 @@ from slipway.columns import Column, Limit
 from slipway.contracts.contract import Contract, Published
 from slipway.contracts.errors import DocumentError
 from slipway.contracts.types import logical_type, type_of
+from slipway.storage.keys import PARQUET
 
 SUFFIX = ".odcs.yaml"
 """By which editors know the standard's files."""
@@ -45,7 +46,7 @@ def to_document(published: Published) -> Document:
     table = {
         "name": published.asset,
         "physicalName": published.path,
-        "physicalType": "parquet",
+        "physicalType": "parquet" if published.path.endswith(PARQUET) else "table",
         "logicalType": "object",
         "properties": [_property(column, published, column.name in alone) for column in contract.columns],
         "quality": [_duplicates(key) for key in contract.unique if len(key) > 1] + _row_count(contract),

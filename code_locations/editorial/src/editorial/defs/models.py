@@ -22,10 +22,13 @@ from dagster_dbt import (
 )
 
 from editorial.build import PROJECT, TARGET, dbt_program
+from editorial.contracts import published
 from editorial.defs.ingestion import OWNERS, POOL
 from editorial.warehouse import dbt_variables
+from slipway.contracts.document import to_document
 from slipway.environment import lent
 from slipway.resources import PostgresResource
+from slipway.storage.io_manager import CONTRACT
 
 STAGING = "fqn:editorial.staging"
 REPORTING = "fqn:editorial.marts fqn:editorial.editorial"
@@ -45,6 +48,7 @@ class ModelTranslator(DagsterDbtTranslator):
         node = self.get_resource_props(manifest, unique_id)
         if node["resource_type"] == "source":
             return spec.replace_attributes(key=dg.AssetKey([node["source_name"], node["name"]]))
+        contract = published(node, node["name"], OWNERS)
         return spec.replace_attributes(
             key=dg.AssetKey(node["name"]),
             group_name=node["fqn"][1],
@@ -55,6 +59,7 @@ class ModelTranslator(DagsterDbtTranslator):
                 **spec.metadata,
                 "dagster/table_name": f"{node['schema']}.{node['alias']}",
                 "materialized": node["config"]["materialized"],
+                **({CONTRACT: dg.MetadataValue.json(to_document(contract))} if contract else {}),
             },
         )
 
