@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from support import rendering
+from support import rendering, run_pods
 
 GOLDEN = rendering.ROOT / "tests/helm/objects.yaml"
 _CONTEXT = "DAGSTER_CLI_API_GRPC_CONTAINER_CONTEXT"
@@ -96,7 +96,9 @@ def test_every_object_that_a_pod_names_exists(environment):
     rendered = list(rendering.everything(environment))
     existing = {(each["kind"], each["metadata"]["name"]) for each in rendered}
     existing |= {("Secret", name) for name in rendering.RELEASES.secrets}
-    for pod in rendering.pods(iter(rendered)):
+    locations = [each for each in rendering.RELEASES.of(environment) if each.code_location]
+    runs = [run_pods.of(environment, each) for each in locations]
+    for pod in [*rendering.pods(iter(rendered)), *runs]:
         assert set(_named(pod.spec)) <= existing, pod.owner
 
 
