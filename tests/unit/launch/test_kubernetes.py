@@ -3,6 +3,7 @@
 The pods were recorded on a cluster (Kubernetes 1.34); run monitoring is Dagster's own.
 """
 
+import importlib
 import json
 import logging
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 from dagster import DagsterRunStatus
 from dagster._config import process_config
 from dagster._core.launcher import LaunchRunContext
@@ -24,6 +26,7 @@ from slipway.launch.kubernetes.launcher import FAILURE_REASON_TAG
 from slipway.launch.stamps import IMAGE_DIGEST_TAG, REVISION_TAG, VERSION_TAG
 from support.kubernetes_api import KubernetesApi, kubernetes_api
 
+ROOT = Path(__file__).parents[3]
 DIGEST = "sha256:" + "ab" * 32
 
 
@@ -48,6 +51,10 @@ def instance(api: KubernetesApi, tmp_path: Path) -> Iterator[dg.DagsterInstance]
         "kubeconfig_file": api.kubeconfig(tmp_path),
         "only_allow_user_defined_k8s_config_fields": {
             "container_config": {"resources": True, "env": True},
+            "pod_spec_config": {"node_selector": True, "service_account_name": True},
+        },
+        "only_allow_in_tags": {
+            "container_config": {"resources": True},
             "pod_spec_config": {"node_selector": True},
         },
     }
@@ -69,14 +76,13 @@ def new_run(
     status: DagsterRunStatus = DagsterRunStatus.STARTED,
     *,
     image: str = "orders:1.2.3",
-    env: dict[str, str] | None = None,
     tags: dict[str, str] | None = None,
+    of_release: dict[str, Any] | None = None,
 ) -> dg.DagsterRun:
     """Store a run as a code server with this image would have it launched."""
     origin = dg.reconstructable(empty).get_python_origin()
-    variables = [{"name": name, "value": value} for name, value in (env or {}).items()]
     repository = origin.repository_origin._replace(
-        container_image=image, container_context={"k8s": {"env": variables}} if variables else None
+        container_image=image, container_context={"k8s": of_release} if of_release else None
     )
     run = dg.DagsterRun(
         job_name="empty",
@@ -251,8 +257,11 @@ def launch(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
 
 
 def test_a_launched_run_says_which_code_it_runs(instance: dg.DagsterInstance, api: KubernetesApi) -> None:
-    env = {"SLIPWAY_REVISION": "1a2b3c4", "SLIPWAY_VERSION": "0.3.0"}
-    run = new_run(instance, DagsterRunStatus.STARTING, image=f"registry/orders@{DIGEST}", env=env)
+    variables = {"SLIPWAY_REVISION": "1a2b3c4", "SLIPWAY_VERSION": "0.3.0"}
+    env = [{"name": name, "value": value} for name, value in variables.items()]
+    run = new_run(
+        instance, DagsterRunStatus.STARTING, image=f"registry/orders@{DIGEST}", of_release={"env": env}
+    )
     launch(instance, run)
     tags = stored(instance, run).tags
     assert (tags[IMAGE_DIGEST_TAG], tags[REVISION_TAG], tags[VERSION_TAG]) == (DIGEST, "1a2b3c4", "0.3.0")
@@ -313,3 +322,29 @@ def test_what_a_run_asks_of_its_pod_is_kept_within_bounds(
     run = new_run(instance, DagsterRunStatus.STARTING, tags={"dagster-k8s/config": json.dumps(greedy)})
     with pytest.raises(Exception, match=r"violated the allowed list: container_config\.security_context"):
         launch(instance, run)
+
+
+def test_a_release_may_name_an_account_and_a_tag_may_not(
+    instance: dg.DagsterInstance, api: KubernetesApi
+) -> None:
+    of_release = {"service_account_name": "orders"}
+    run = new_run(instance, DagsterRunStatus.STARTING, of_release=of_release)
+    launch(instance, run)
+    pod = api.jobs[job_name(run)]["spec"]["template"]["spec"]
+    assert pod["serviceAccountName"] == "orders"
+
+    asked = {"pod_spec_config": {"service_account_name": "dagster"}}
+    run = new_run(instance, DagsterRunStatus.STARTING, tags={"dagster-k8s/config": json.dumps(asked)})
+    with pytest.raises(Exception, match=r"violated the allowed list: pod_spec_config\.service_account_name"):
+        launch(instance, run)
+
+
+def test_the_values_of_the_control_plane_are_valid() -> None:
+    values = yaml.safe_load((ROOT / "charts-values/dagster/values.yaml").read_text())
+    launcher = values["runLauncher"]["config"]["customRunLauncher"]
+    config = {**launcher["config"], "job_namespace": "dagster"}
+    checked = process_config(SlipwayK8sRunLauncher.config_type(), config)
+    assert checked.success, checked.errors
+    coordinator = values["dagsterDaemon"]["runCoordinator"]["config"]["customRunCoordinator"]
+    found = getattr(importlib.import_module(coordinator["module"]), coordinator["class"])
+    assert process_config(found.config_type(), coordinator["config"]).success

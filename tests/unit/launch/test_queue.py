@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import redis
 
 from slipway.launch import celery_k8s_job_executor
 from slipway.launch.queued.app import BROKER_VARIABLE, priority_of
@@ -206,6 +207,21 @@ def test_a_worker_that_is_told_to_end_hands_its_steps_back(
         old.send_signal(signal.SIGTERM)
         assert old.wait(30) == 0
         assert "end first" not in marks(tmp_path)
+        new_worker(concurrency=2)
+        assert run.wait(300) == 0
+    assert the_run(instance).status == dg.DagsterRunStatus.SUCCESS, messages(instance)
+    assert sorted(marks(tmp_path)) == ["begin first", "begin second", "end first", "end second"], "each once"
+
+
+@pytest.mark.long
+def test_a_redis_that_forgot_everything_loses_nothing(
+    instance: dg.DagsterInstance, broker: str, new_worker: Callable[..., Any], tmp_path: Path
+) -> None:
+    with in_background(instance, tmp_path) as run:
+        until(
+            lambda: instance.get_runs() and 'waits in the queue "fragile"' in messages(instance), "steps wait"
+        )
+        redis.Redis.from_url(broker).flushall()
         new_worker(concurrency=2)
         assert run.wait(300) == 0
     assert the_run(instance).status == dg.DagsterRunStatus.SUCCESS, messages(instance)

@@ -11,11 +11,12 @@ Loaded by the daemon and the webserver, and by a run's pod only if that starts s
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dagster import DagsterRunStatus
+from dagster import DagsterRunStatus, Field
 from dagster._core.events import EngineEventData
 from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
 from dagster_k8s import K8sRunLauncher
-from dagster_k8s.job import get_job_name_from_run_id
+from dagster_k8s.container_context import K8sContainerContext
+from dagster_k8s.job import get_job_name_from_run_id, get_user_defined_k8s_config
 
 from slipway.launch.kubernetes.causes import Cause, explain
 from slipway.launch.kubernetes.client import KubernetesClient, KubernetesUnreachableError
@@ -41,6 +42,10 @@ _INHERITED = {
     REVISION_TAG: "unknown",
     VERSION_TAG: "unknown",
 }
+_ONLY_ALLOW_IN_TAGS = (
+    "Like only_allow_user_defined_k8s_config_fields, for tags of runs and steps and the config of runs alone. That one is also "
+    "about what a code location's release gives its runs, which has to name a ServiceAccount; a tag may not."
+)
 # For so long after an attempt in vain runs are not asked for: with many of them a pass would last minutes.
 _QUIET_SECONDS = 10.0
 # What a run is in when run monitoring gives it up for not starting, or not ending.
@@ -52,12 +57,33 @@ class SlipwayK8sRunLauncher(K8sRunLauncher):
 
     _api_client: KubernetesClient
 
-    def __init__(self, *arguments: Any, **config: Any) -> None:
+    def __init__(
+        self, *arguments: Any, only_allow_in_tags: "Mapping[str, Any] | None" = None, **config: Any
+    ) -> None:
         super().__init__(*arguments, **config)
+        self._only_allow_in_tags = only_allow_in_tags
         self._api_client = KubernetesClient(
             config.get("k8s_client_batch_api"), config.get("k8s_client_core_api")
         )
         self._quiet_until = 0.0
+
+    @classmethod
+    def config_type(cls) -> dict[str, Any]:
+        """Return the config of Dagster's launcher, and `only_allow_in_tags`."""
+        inherited = K8sRunLauncher.config_type()
+        like = inherited["only_allow_user_defined_k8s_config_fields"]
+        allowed = Field(like.config_type, is_required=False, description=_ONLY_ALLOW_IN_TAGS)
+        return {**inherited, "only_allow_in_tags": allowed}
+
+    def get_container_context_for_run(self, dagster_run: "DagsterRun") -> K8sContainerContext:
+        """Return what the run's pod is made of; raise if its tags ask for what they may not."""
+        tagged = K8sContainerContext(run_k8s_config=get_user_defined_k8s_config(dagster_run.tags))
+        self.check_tags(tagged)
+        return super().get_container_context_for_run(dagster_run)
+
+    def check_tags(self, tagged: K8sContainerContext) -> None:
+        """Raise if tags of a run or a step, or a run's config, ask for what they may not."""
+        tagged.validate_user_k8s_config_for_run(self._only_allow_in_tags, None)
 
     def launch_run(self, context: "LaunchRunContext") -> None:
         """Create the run's Job.

@@ -13,6 +13,7 @@ from dagster_k8s.job import UserDefinedDagsterK8sConfig, get_user_defined_k8s_co
 
 from slipway.launch.kubernetes.causes import explain
 from slipway.launch.kubernetes.client import KubernetesClient
+from slipway.launch.kubernetes.launcher import SlipwayK8sRunLauncher
 from slipway.launch.stamps import stamp_run
 from slipway.launch.step_pods import sleep_seconds
 
@@ -87,6 +88,8 @@ class SlipwayStepHandler(K8sStepHandler):
         asked = self._executor_container_context.merge(K8sContainerContext(run_k8s_config=of_step)).merge(
             K8sContainerContext(run_k8s_config=of_op)
         )
+        if isinstance(launcher, SlipwayK8sRunLauncher):
+            launcher.check_tags(asked)
         if isinstance(launcher, K8sRunLauncher):
             asked = asked.validate_user_k8s_config_for_run(
                 launcher.only_allow_user_defined_k8s_config_fields, launcher.only_allow_user_defined_env_vars
