@@ -101,7 +101,7 @@ def resolved(cause: Cause, owners: tuple[str, ...], ui: str, now: float) -> Mess
     return _message("resolved", cause, owners, lines, now)
 
 
-def test_message(channel: str, now: float) -> Message:
+def trial_message(channel: str, now: float) -> Message:
     """Return a message that says that a channel works."""
     lines = {"Channel": channel, "Next": "Nothing: somebody tried whether alerts arrive here"}
     return Message(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from slipway.alerts.causes import Cause
 from slipway.alerts.channels import DeliveryError, deliver
-from slipway.alerts.messages import test_message
+from slipway.alerts.messages import trial_message
 from slipway.alerts.settings import read_settings
 from slipway.alerts.state import MemoryFile
 
@@ -30,7 +30,7 @@ def try_channels(settings_file: Path, folder: Path) -> Iterator[tuple[str, str]]
     """
     for name, channel in read_settings(settings_file).channels.items():
         try:
-            deliver(channel, test_message(name, time.time()), folder)
+            deliver(channel, trial_message(name, time.time()), folder)
         except DeliveryError as error:
             yield name, str(error)
         else:

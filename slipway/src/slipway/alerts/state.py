@@ -4,7 +4,6 @@ The file is small: runs of the last minutes, the newest tick of each sensor and 
 messages that are still to be delivered.
 """
 
-import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from slipway.local.errors import LocalPlatformError
-from slipway.local.state import write_private
+from slipway.local.state import held, write_private
 
 FORMAT = 1
 FILE = "state.json"
@@ -88,12 +87,9 @@ class MemoryFile:
         Raises:
             LocalPlatformError: another watcher holds it.
         """
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.folder / "lock").open("w") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise LocalPlatformError(
-                    f"Another watcher works in {self.folder}.", "One is enough; stop the other one first."
-                ) from None
+        with held(
+            self.folder,
+            f"Another watcher works in {self.folder}.",
+            "One is enough; stop the other one first.",
+        ):
             yield

@@ -98,15 +98,8 @@ class StateFolder:
         Raises:
             LocalPlatformError: another process holds it.
         """
-        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.path / "lock").open("w") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise LocalPlatformError(
-                    f"Another slipway command is at work on {self.path}.",
-                    "Wait until it is done; `make status` shows what is running.",
-                ) from None
+        busy = f"Another slipway command is at work on {self.path}."
+        with held(self.path, busy, "Wait until it is done; `make status` shows what is running."):
             yield
 
     def read_marker(self) -> dict[str, Any]:
@@ -147,3 +140,19 @@ def write_private(file: Path, text: str, mode: int = 0o600) -> None:
         handle.flush()
         os.fsync(descriptor)
     temporary.replace(file)
+
+
+@contextmanager
+def held(folder: Path, busy: str, way_out: str) -> Iterator[None]:
+    """Hold the lock of `folder`, which is made if need be, without waiting for it.
+
+    Raises:
+        LocalPlatformError: another process holds it; the error says `busy` and `way_out`.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (folder / "lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LocalPlatformError(busy, way_out) from None
+        yield
