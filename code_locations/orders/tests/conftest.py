@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from databases import DEMO, Database, free_port
 from landing_zone import Zone, endpoint
+from s3_server import S3Server, serving
 
 from orders.defs.arrivals.settings import ArrivalSettings
 from orders.demo.load import load
@@ -96,3 +97,17 @@ def new_zone(aws: str, request: pytest.FixtureRequest) -> Callable[..., Zone]:
 @pytest.fixture
 def zone(new_zone: Callable[..., Zone]) -> Zone:
     return new_zone(max_bytes=100_000)
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with serving(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """An S3 server, with the standard variables set to it."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server

@@ -25,6 +25,7 @@ import boto3
 import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 from databases import free_port
 
 from orders.definitions import build_defs
@@ -123,7 +124,9 @@ def endpoint(log: Path) -> Iterator[str]:
 class Zone:
     """A landing bucket with assets beside it, and the job and the sensor over them."""
 
-    def __init__(self, name: str, settings: ArrivalSettings) -> None:
+    def __init__(
+        self, name: str, settings: ArrivalSettings, instance: dg.DagsterInstance | None = None
+    ) -> None:
         self.client = boto3.client("s3")
         self.bucket, self.assets = f"landing-{name}", f"assets-{name}"
         for bucket in (self.bucket, self.assets):
@@ -139,7 +142,7 @@ class Zone:
         )
         self.job = self.defs.resolve_job_def("land_orders")
         self.sensor = self.defs.resolve_sensor_def("landing_sensor")
-        self.instance = dg.DagsterInstance.ephemeral()
+        self.instance = instance or dg.DagsterInstance.ephemeral()
         self.cursor: str | None = None
 
     def put(self, key: str, content: bytes) -> str:
@@ -184,8 +187,8 @@ class Zone:
         found = self.client.list_objects_v2(Bucket=self.assets, Prefix="landed_orders/").get("Contents", [])
         return [each["Key"].removeprefix("landed_orders/").removesuffix(".parquet") for each in found]
 
-    def tick(self) -> list[dg.RunRequest]:
-        """Evaluate the sensor once, as the daemon does, and record its runs; return those that were new."""
+    def ask(self) -> list[dg.RunRequest]:
+        """Evaluate the sensor once, as the daemon does, and keep its cursor; return what it asks for."""
         context = dg.build_sensor_context(
             instance=self.instance,
             cursor=self.cursor,
@@ -194,11 +197,26 @@ class Zone:
         )
         result = self.sensor.evaluate_tick(context)
         self.cursor = result.cursor
-        asked = list(result.run_requests or [])
+        return list(result.run_requests or [])
+
+    def tick(self) -> list[dg.RunRequest]:
+        """Ask the sensor, and put the runs that it asks for into the queue; return their requests."""
+        asked = self.ask()
         for request in asked:
             self.record(request)
         return asked
 
     def record(self, request: dg.RunRequest) -> None:
+        self.instance.run_storage.add_run(self.new_run(request, dg.DagsterRunStatus.QUEUED))
+
+    def new_run(self, request: dg.RunRequest, status: dg.DagsterRunStatus) -> dg.DagsterRun:
+        """Return the run that the daemon makes of a request."""
         tags = {**request.tags, "dagster/run_key": request.run_key, "dagster/sensor_name": self.sensor.name}
-        self.instance.run_storage.add_run(dg.DagsterRun("land_orders", tags=tags))
+        place = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("orders"), "__repository__")
+        return dg.DagsterRun(
+            "land_orders",
+            tags=tags,
+            status=status,
+            run_config=request.run_config,
+            remote_job_origin=place.get_job_origin("land_orders"),
+        )

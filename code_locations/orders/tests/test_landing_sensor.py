@@ -1,6 +1,7 @@
 """Which runs `landing_sensor` asks for, tick by tick, on a real S3 endpoint."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -42,30 +43,55 @@ def test_each_version_is_asked_for_once(zone: Zone) -> None:
 
 def test_a_file_behind_the_place_reached_is_found_by_the_next_pass(zone: Zone) -> None:
     limit(zone, objects=2)
-    for name in "bcdef":
+    for name in "bcdefg":
         zone.put(f"orders/{name}.csv", b"1")
     assert keys(zone.tick()) == ["orders/b.csv", "orders/c.csv"]
+    assert keys(zone.tick()) == ["orders/d.csv", "orders/e.csv"]
     zone.put("orders/a.csv", b"1")
     zone.put("orders/b.csv", b"new")
-    zone.put("orders/dd.csv", b"1")
+    zone.put("orders/ff.csv", b"1")
     found = [keys(zone.tick()) for _ in range(4)]
     assert found == [
-        ["orders/d.csv", "orders/dd.csv"],
-        ["orders/e.csv", "orders/f.csv"],
+        ["orders/f.csv", "orders/ff.csv"],
+        ["orders/g.csv"],
         [],
         ["orders/a.csv", "orders/b.csv"],
     ]
 
 
-def test_a_tick_that_is_not_recorded_loses_nothing(zone: Zone) -> None:
-    zone.put("orders/a.csv", b"1")
+def test_runs_that_are_not_recorded_are_asked_for_again(zone: Zone) -> None:
+    limit(zone, objects=2)
+    for name in "abcd":
+        zone.put(f"orders/{name}.csv", b"1")
     record, zone.record = zone.record, lambda _: None
-    before = zone.cursor
-    assert keys(zone.tick()) == ["orders/a.csv"]
-    zone.record, zone.cursor = record, before
-    assert keys(zone.tick()) == ["orders/a.csv"]
-    zone.cursor = before
+    assert keys(zone.tick()) == ["orders/a.csv", "orders/b.csv"]
+    zone.record = record
+    # Whether the cursor was kept or not.
+    assert keys(zone.tick()) == ["orders/a.csv", "orders/b.csv"]
+    assert keys(zone.tick()) == ["orders/c.csv", "orders/d.csv"]
     assert zone.tick() == []
+
+
+def test_a_file_that_can_not_be_taken_does_not_hold_up_others(zone: Zone) -> None:
+    limit(zone, objects=1)
+    record = zone.record
+    zone.record = lambda request: None if "a.csv" in request.run_key else record(request)
+    for name in "abc":
+        zone.put(f"orders/{name}.csv", b"1")
+    found = [keys(zone.tick()) for _ in range(landing_scan.PATIENCE + 3)]
+    assert found == [["orders/a.csv"]] * landing_scan.PATIENCE + [["orders/b.csv"], ["orders/c.csv"], []]
+    # The next pass asks for it again.
+    assert keys(zone.tick()) == ["orders/a.csv"]
+
+
+def test_files_wait_in_the_bucket_while_many_runs_wait(new_zone: Callable[..., Zone]) -> None:
+    zone = new_zone(waiting_runs=3, files_per_tick=2)
+    for name in "abcde":
+        zone.put(f"orders/{name}.csv", b"1")
+    assert [len(zone.tick()) for _ in range(4)] == [2, 1, 0, 0]
+    for run in zone.instance.get_runs():
+        zone.instance.report_run_canceled(run)
+    assert keys(zone.tick()) == ["orders/d.csv", "orders/e.csv"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"since": "x"}', '{"since": null, "after": 3}'])
@@ -119,9 +145,12 @@ def test_arrivals_are_no_part_of_the_daily_pipeline(zone: Zone) -> None:
 
 def test_settings_are_read_from_the_environment() -> None:
     read = ArrivalSettings.read
-    assert read({}) == ArrivalSettings("orders", 30, 256 * 1024**2, "", 3600)
+    assert read({}) == ArrivalSettings("orders", 30, 256 * 1024**2, "", 3600, 100, 300)
     assert read({"ORDERS_LANDING_PREFIX": "/in/shop/"}).prefix == "in/shop"
     assert read({"ORDERS_LANDING_INTERVAL_SECONDS": "5"}).interval_seconds == 5
+    assert read(
+        {"ORDERS_LANDING_FILES_PER_TICK": "7", "ORDERS_LANDING_WAITING_RUNS": "8"}
+    ) == ArrivalSettings(files_per_tick=7, waiting_runs=8)
     with pytest.raises(ValueError, match="ORDERS_LANDING_MAX_BYTES='5 GB'"):
         read({"ORDERS_LANDING_MAX_BYTES": "5 GB"})
     with pytest.raises(ValueError, match="other than quarantine/"):

@@ -1,64 +1,55 @@
-"""Ten thousand files at once on a real S3 server: each found once, each step bounded, the cursor small."""
+"""What a step does with a server that is slow, or stops answering in the middle of a listing."""
 
 import datetime as dt
-import json
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+import time
 
 import pytest
 
 from slipway.resources import LandingBucket
-from slipway.resources.landing_scan import Limits, Position, Zone, step, version_key
-from slipway.storage import open_store
+from slipway.resources.landing import LandingObject, LandingUnavailableError
+from slipway.resources.landing_scan import Limits, Position, Step, Zone, step
+
+NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 
 
-class Counting(LandingBucket):
-    """Counts the pages that are asked for."""
+class Slow(LandingBucket):
+    """Six pages of a file each, of which every request takes `seconds`, and the request `broken` never ends."""
 
-    def pages(self, prefix="", *, after=""):
-        for page in super().pages(prefix, after=after):
-            asked.append(len(page))
-            yield page
+    seconds: float = 0
+    broken: int = 0
+
+    def pages(self, prefix="", *, after="", seconds=None):  # noqa: ARG002
+        assert seconds == Limits().page_seconds
+        for number, key in enumerate((key for key in "abcdef" if key > after), start=1):
+            time.sleep(self.seconds)
+            if number == self.broken:
+                raise LandingUnavailableError("no answer", url=self.url)
+            yield [LandingObject(key, 1, NOW, "1")]
 
 
-asked: list[int] = []
+def look(bucket: Slow, position: Position, taken: set[str], **limits: float) -> Step:
+    zone = Zone(bucket, "", lambda objects: {f"s3://b/{o.key}#1" for o in objects} & taken)
+    done = step(zone, position, Limits(**limits), NOW)
+    taken.update(f"s3://b/{each.key}#1" for each in done.found)
+    return done
 
 
-def addresses(bucket, objects):
-    return [version_key(bucket.address(each.key), each.version) for each in objects]
+@pytest.mark.parametrize(
+    ("settings", "limits"), [({"seconds": 0.02}, {"seconds": 0.01}), ({"broken": 3}, {})]
+)
+def test_a_step_that_is_cut_short_is_gone_on_with(settings: dict, limits: dict) -> None:
+    bucket, taken, position = Slow(url="s3://b", **settings), set(), Position()
+    found, steps = [], 0
+    while not found or position.started:
+        done = look(bucket, position, taken, **limits)
+        assert len(done.found) <= 2
+        found += [each.key for each in done.found]
+        position, steps = done.position, steps + 1
+        assert steps < 30
+    assert found == list("abcdef")
+    assert steps > 3
 
 
-@pytest.mark.long
-def test_10_000_files_at_once_are_each_found_once(s3):
-    store = open_store(f"{s3}/scan")
-    # In no order of their names.
-    names = [f"in/{number * 7919 % 10_000:05}.csv" for number in range(10_000)]
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda name: store.put(name, name.encode()), names))
-    bucket, taken, found = Counting(url=f"{s3}/scan"), set(), Counter()
-    zone = Zone(bucket, "in", lambda objects: taken.intersection(addresses(bucket, objects)))
-    cursor, steps, ended = None, 0, 0
-    while ended < 2:
-        asked.clear()
-        now = dt.datetime.now(dt.UTC)
-        done = step(zone, Position.from_text(cursor), Limits(pages=10, objects=100), now)
-        steps, ended = steps + 1, ended + done.ended
-        assert len(asked) <= 10
-        assert len(done.found) <= 100
-        found.update(each.key for each in done.found)
-        # What a daemon does: the runs are recorded before the cursor is.
-        taken.update(addresses(bucket, done.found))
-        cursor = done.position.to_text()
-        assert len(cursor) < 200
-        if steps == 20:
-            # Behind the place reached, in front of it, and a new version of what has been seen.
-            for name in ("in/00000-behind.csv", "in/99999.csv", "in/00001.csv"):
-                store.put(name, b"late")
-    assert found == {
-        **dict.fromkeys(names, 1),
-        "in/00000-behind.csv": 1,
-        "in/99999.csv": 1,
-        "in/00001.csv": 2,
-    }
-    assert steps <= 104
-    assert json.loads(cursor)["after"] == ""
+def test_a_server_that_does_not_answer_at_all_is_an_error() -> None:
+    with pytest.raises(LandingUnavailableError):
+        look(Slow(url="s3://b", broken=1), Position(), set())

@@ -105,14 +105,17 @@ class LandingBucket(dg.ConfigurableResource):  # type: ignore[type-arg]
                     if since is None or found["last_modified"] >= since:
                         yield _object(found)
 
-    def pages(self, prefix: str = "", *, after: str = "") -> Iterator[Sequence[LandingObject]]:
+    def pages(
+        self, prefix: str = "", *, after: str = "", seconds: float | None = None
+    ) -> Iterator[Sequence[LandingObject]]:
         """Yield the objects below the folder `prefix` by key, from the first key behind `after`, by pages.
 
-        On S3 a page is a request and has up to PAGE objects; nothing is asked before a page is. On a disk all
-        is listed at once. Raises as `list` does.
+        On S3 a page is a request and has up to PAGE objects; nothing is asked before a page is. `seconds` is how
+        long a page is waited for, all its repeats together, where `retry_seconds` is too long. On a disk all is
+        listed at once. Raises as `list` does.
         """
-        store = self._store()
-        with self._named(prefix):
+        store = self._store(seconds)
+        with self._named(prefix, seconds):
             if self.url.startswith("file:"):
                 every = sorted((found for page in store.list(prefix or None) for found in page), key=_path)
                 rest = [found for found in every if found["path"] > after]
@@ -211,22 +214,26 @@ class LandingBucket(dg.ConfigurableResource):  # type: ignore[type-arg]
             store.copy(key, to)
             store.delete(key)
 
-    def _store(self) -> "ObjectStore":
+    def _store(self, seconds: float | None = None) -> "ObjectStore":
         from slipway.storage.store import open_store  # noqa: PLC0415
 
-        return open_store(self.url, retry_seconds=self.retry_seconds)
+        if seconds is None:
+            return open_store(self.url, retry_seconds=self.retry_seconds)
+        # The last repeat may begin when the time for repeats is nearly over.
+        half = seconds / 2
+        return open_store(self.url, retry_seconds=min(self.retry_seconds, half), request_seconds=half)
 
     @contextmanager
-    def _named(self, key: str) -> Iterator[None]:
-        """Say bucket and key in whatever the store raises."""
+    def _named(self, key: str, seconds: float | None = None) -> Iterator[None]:
+        """Say bucket and key in whatever the store raises, after `seconds` if it was limited to these."""
         from obstore.exceptions import BaseError  # noqa: PLC0415
 
         try:
             yield
         except (FileNotFoundError, BaseError) as error:
-            raise self._explained(self.address(key), error) from error
+            raise self._explained(self.address(key), error, seconds or self.retry_seconds) from error
 
-    def _explained(self, place: str, error: Exception) -> LandingError:
+    def _explained(self, place: str, error: Exception, seconds: float) -> LandingError:
         text = str(error).split("\n\nDebug source", 1)[0]
         from slipway.storage.faults import DENIED_CODES, ERROR_CODE  # noqa: PLC0415 - storage imports pyarrow
 
@@ -245,7 +252,7 @@ class LandingBucket(dg.ConfigurableResource):  # type: ignore[type-arg]
         if kind == "PreconditionError":
             return superseded(place, "the one that was asked for", "another")
         if kind == "GenericError":
-            waited = f"after repeating for up to {self.retry_seconds:g} s"
+            waited = f"after repeating for up to {seconds:g} s"
             return LandingUnavailableError(f"{place}: no good answer {waited}: {code} {said}", url=place)
         return LandingError(f"{place}: {code} {said}", url=place)
 

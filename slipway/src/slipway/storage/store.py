@@ -28,7 +28,9 @@ _CREDENTIAL_VARIABLES = (
 )
 
 
-def open_store(url: str, *, retry_seconds: float = RETRY_SECONDS) -> "ObjectStore":
+def open_store(
+    url: str, *, retry_seconds: float = RETRY_SECONDS, request_seconds: float | None = None
+) -> "ObjectStore":
     """Return the store that `url` names; paths given to it are relative to the URL.
 
     `s3://bucket[/prefix]` takes endpoint, region and credentials from the standard AWS variables
@@ -36,7 +38,8 @@ def open_store(url: str, *, retry_seconds: float = RETRY_SECONDS) -> "ObjectStor
     endpoint URL itself says `http://`. `file:///folder` creates the folder. Nothing is sent here.
 
     Requests that fail by a refused or dropped connection or a 5xx answer are repeated for at most
-    `retry_seconds`, with exponential backoff and jitter from 0.1 s up to 5 s.
+    `retry_seconds`, with exponential backoff and jitter from 0.1 s up to 5 s. `request_seconds` is how long one
+    answer may take as a whole; without it one that flows may take an hour, and may be silent for a minute.
 
     Raises:
         StorageUrlError: `url` is of neither form, or the folder can't be made.
@@ -44,7 +47,7 @@ def open_store(url: str, *, retry_seconds: float = RETRY_SECONDS) -> "ObjectStor
     """
     parts = urlsplit(url)
     if parts.scheme == "s3" and parts.netloc:
-        return _s3_store(parts.netloc, unquote(parts.path).strip("/"), retry_seconds)
+        return _s3_store(parts.netloc, unquote(parts.path).strip("/"), retry_seconds, request_seconds)
     if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
         return _local_store(Path(unquote(parts.path)))
     raise StorageUrlError(f"{url!r} is no storage URL: use s3://bucket, s3://bucket/prefix or file:///folder")
@@ -59,7 +62,7 @@ def _local_store(folder: Path) -> "ObjectStore":
         raise StorageUrlError(f"{folder} can't be used as storage: {error}. Choose another folder") from error
 
 
-def _s3_store(bucket: str, prefix: str, retry_seconds: float) -> "ObjectStore":
+def _s3_store(bucket: str, prefix: str, retry_seconds: float, request_seconds: float | None) -> "ObjectStore":
     from obstore.store import S3Store  # noqa: PLC0415
 
     endpoint = next((os.environ[name] for name in _ENDPOINT_VARIABLES if os.environ.get(name)), "")
@@ -73,7 +76,7 @@ def _s3_store(bucket: str, prefix: str, retry_seconds: float) -> "ObjectStore":
             # A stalled connection is noticed by silence, not by the length of the transfer: the
             # library's own limit of 30 s for a whole request would break large reads on slow links.
             "read_timeout": "60s",
-            "timeout": "1h",
+            "timeout": f"{request_seconds * 1000:.0f}ms" if request_seconds else "1h",
         },
         retry_config={
             # The time is the limit; at up to 5 s a turn this count is never the first to end it.

@@ -20,6 +20,7 @@ from orders.defs.arrivals.settings import ArrivalSettings
 from orders.defs.order_system import columns
 from orders.defs.order_system.assets import OWNERS
 from orders.partitions import daily_and_today
+from slipway.limits import LANE_TAG
 from slipway.resources import LandingBucket
 from slipway.resources.landing import Download, LandingObject, MissingObjectError, SupersededObjectError
 from slipway.retries import retried
@@ -116,8 +117,13 @@ land_orders = dg.define_asset_job(
     JOB,
     selection=dg.AssetSelection.assets(KEY),
     description="Take one version of one file of the landing zone.",
-    # Unlike elsewhere a failed step is worth another run: what can't be cured does not fail here.
-    tags={"dagster/max_retries": "3", "dagster/retry_on_asset_or_op_failure": "true"},
+    tags={
+        # Unlike elsewhere a failed step is worth another run: what can't be cured does not fail here.
+        "dagster/max_retries": "3",
+        "dagster/retry_on_asset_or_op_failure": "true",
+        # Ten thousand files at once must leave places to others.
+        LANE_TAG: "arrivals",
+    },
 )
 
 

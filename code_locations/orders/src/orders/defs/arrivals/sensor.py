@@ -4,8 +4,9 @@ Belongs here: what a tick does. Does not belong here: how the listing is gone th
 (`slipway.resources.landing_scan`), what a run does (`assets.py`).
 """
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote, urlsplit
 
@@ -20,11 +21,10 @@ from slipway.resources.landing_scan import Limits, Position, Zone, step, version
 
 NAME = "landing_sensor"
 KEY_TAG = "slipway/s3_key"
-LIMITS = Limits()
-"""Of one tick: the daemon records its runs one after the other, which takes longer than finding them."""
-
 _RUN_KEY = "dagster/run_key"
 _SENSOR = "dagster/sensor_name"
+_NEW = dg.DagsterRunStatus.NOT_STARTED
+_RECORDED = [each for each in dg.DagsterRunStatus if each is not _NEW]
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,9 @@ class Version:
     version: str
 
 
-def build_landing_sensor(settings: ArrivalSettings, limits: Limits = LIMITS) -> dg.SensorDefinition:
+def build_landing_sensor(settings: ArrivalSettings, limits: Limits | None = None) -> dg.SensorDefinition:
     """Return the sensor, on from the first deployment in every environment: files come unasked."""
+    bounds = limits or Limits(objects=settings.files_per_tick)
 
     @dg.sensor(
         name=NAME,
@@ -48,20 +49,28 @@ def build_landing_sensor(settings: ArrivalSettings, limits: Limits = LIMITS) -> 
     def landing_sensor(context: dg.SensorEvaluationContext, landing: LandingBucket) -> dg.SensorResult:
         """Ask the queue, if there is one, and go on through the listing; request a run for what is new.
 
-        A tick takes at most `limits`, of messages as of objects. The run key is address and version, so that
-        Dagster itself refuses a second run. The cursor is the place in the listing.
+        A tick takes at most `bounds`, of messages as of objects, and nothing while `waiting_runs` wait: files
+        wait in the bucket. The run key is address and version, so that Dagster itself refuses a second run. The cursor
+        is the place in the listing.
 
         Raises:
             LandingError: the bucket can't be listed; the next tick goes on where this one began.
         """
-        position, now = Position.from_text(context.cursor), datetime.now(UTC)
-        arrived = _from_queue(context, landing, settings, limits)
+        position, now, begun = Position.from_text(context.cursor), datetime.now(UTC), time.monotonic()
+        waiting = _waiting(context)
+        room = settings.waiting_runs - waiting
+        if room <= 0:
+            reason = f"{waiting} runs of {JOB} wait for a place; the next files are taken when fewer do."
+            return dg.SensorResult(skip_reason=reason, cursor=context.cursor)
+        within = replace(bounds, objects=min(bounds.objects, room))
+        arrived = _from_queue(context, landing, settings, within)
         looked_at = 0
         if arrived is None or _is_due(position, now, settings):
             zone = Zone(
                 landing, settings.prefix, lambda objects: _known(context, _run_keys(landing, objects))
             )
-            taken = step(zone, position, limits, now)
+            left = replace(within, seconds=begun + bounds.seconds - time.monotonic())
+            taken = step(zone, position, left, now)
             position, looked_at = taken.position, taken.looked_at
             arrived = {
                 **(arrived or {}),
@@ -95,11 +104,19 @@ def _by_run_key(landing: LandingBucket, versions: Sequence[Version]) -> dict[str
 
 
 def _known(context: dg.SensorEvaluationContext, run_keys: Sequence[str]) -> set[str]:
-    """Return those run keys for which this sensor has a run. One question to the database."""
+    """Return those run keys for which this sensor has a run. One question to the database.
+
+    A run that was created and could not be submitted is none yet: asked for again, the daemon submits that one.
+    """
     if not run_keys:
         return set()
-    asked = dg.RunsFilter(tags={_RUN_KEY: list(run_keys), _SENSOR: NAME})
+    asked = dg.RunsFilter(tags={_RUN_KEY: list(run_keys), _SENSOR: NAME}, statuses=_RECORDED)
     return {run.tags[_RUN_KEY] for run in context.instance.get_runs(filters=asked)}
+
+
+def _waiting(context: dg.SensorEvaluationContext) -> int:
+    waiting = dg.RunsFilter(tags={_SENSOR: NAME}, statuses=[dg.DagsterRunStatus.QUEUED])
+    return context.instance.get_runs_count(waiting)
 
 
 def _is_due(position: Position, now: datetime, settings: ArrivalSettings) -> bool:
@@ -123,7 +140,8 @@ def _from_queue(
 
     queue = LandingQueue(url=settings.queue_url)
     try:
-        messages = list(queue.receive(limits.objects, limits.seconds))
+        # Half of the time: the listing needs the other where it is due.
+        messages = list(queue.receive(limits.objects, limits.seconds / 2))
         asked_for = {each.receipt: _versions(context, landing, settings, each) for each in messages}
         known = _known(context, [run_key for versions in asked_for.values() for run_key in versions])
         queue.delete([each for each in messages if known.issuperset(asked_for[each.receipt])])

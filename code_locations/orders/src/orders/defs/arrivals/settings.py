@@ -23,6 +23,11 @@ class ArrivalSettings:
         queue_url: the SQS queue that the bucket's events go to, ORDERS_LANDING_QUEUE_URL; none by default.
         reconcile_seconds: with a queue, the least time between two passes over the listing,
             ORDERS_LANDING_RECONCILE_SECONDS.
+        files_per_tick: how many files a tick takes, ORDERS_LANDING_FILES_PER_TICK. The daemon records their runs
+            one after the other, a fifth of a second each.
+        waiting_runs: how many runs may wait for a place; files beyond that wait in the bucket,
+            ORDERS_LANDING_WAITING_RUNS. The daemon reads all that wait, whole, each time it looks for the next
+            to start: thousands would keep it, and Postgres, busy for hours.
     """
 
     prefix: str = "orders"
@@ -30,6 +35,8 @@ class ArrivalSettings:
     max_bytes: int = 256 * 1024**2
     queue_url: str = ""
     reconcile_seconds: int = 3600
+    files_per_tick: int = 100
+    waiting_runs: int = 300
 
     @staticmethod
     def read(environment: Mapping[str, str] = os.environ) -> "ArrivalSettings":
@@ -50,6 +57,8 @@ class ArrivalSettings:
             _number(environment, "ORDERS_LANDING_MAX_BYTES", default.max_bytes),
             environment.get("ORDERS_LANDING_QUEUE_URL") or default.queue_url,
             _number(environment, "ORDERS_LANDING_RECONCILE_SECONDS", default.reconcile_seconds),
+            _number(environment, "ORDERS_LANDING_FILES_PER_TICK", default.files_per_tick),
+            _number(environment, "ORDERS_LANDING_WAITING_RUNS", default.waiting_runs),
         )
 
 
