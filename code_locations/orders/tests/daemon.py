@@ -89,5 +89,6 @@ class Daemon:
         return self.database.rows(query)
 
     def ticks(self) -> list[str]:
-        """Return the status of each tick, oldest first."""
-        return [status for (status,) in self.database.rows("SELECT status FROM job_ticks ORDER BY id")]
+        """Return the status of each tick of the sensor, oldest first. The location has other sensors too."""
+        query = f"SELECT status FROM job_ticks WHERE tick_body LIKE '%\"{SENSOR}\"%' ORDER BY id"
+        return [status for (status,) in self.database.rows(query)]

@@ -33,9 +33,9 @@ class S3Server:
     def environment(self) -> dict[str, str]:
         return {**ACCESS, "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": self.url}
 
-    def lists(self) -> int:
-        """Return how many pages of listings have been asked for."""
-        return self.log.read_text().count("REST.GET.BUCKET")
+    def requests(self, operation: str) -> int:
+        """Return how many requests for that operation there were, `ListObjectsV2` for one: each page is a request."""
+        return self.log.read_text().count(f" s3_{operation} ")
 
     def place(self, bucket: str, key: str, content: bytes = b"", *, size: int = 0) -> str:
         """Put a file into a bucket's folder, of `content`, or of `size` bytes that take no place; return its ETag."""
