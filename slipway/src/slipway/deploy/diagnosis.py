@@ -13,6 +13,7 @@ LOG_LINES = 15
 _EVENTS = 5
 # The first crashes may be those of a server that waits for another one.
 _CRASHES = 4
+_NO_RUN = "app.kubernetes.io/component notin (run_worker, step_worker)"
 
 
 def unready(cluster: Cluster, release: str) -> str:
@@ -22,8 +23,8 @@ def unready(cluster: Cluster, release: str) -> str:
 
 
 def pods_of(cluster: Cluster, release: str) -> list[Document]:
-    """Return the pods of a release, by the label that its chart gives them."""
-    return cluster.find("pods", f"app.kubernetes.io/instance={release}")
+    """Return the pods of a release, by the label that its chart gives them; without runs, whose launcher copies it."""
+    return cluster.find("pods", f"app.kubernetes.io/instance={release},{_NO_RUN}")
 
 
 def is_ready(pod: Document) -> bool:
