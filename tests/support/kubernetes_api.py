@@ -126,9 +126,13 @@ class KubernetesApi:
 
 
 def _matches(job: Any, query: dict[str, list[str]]) -> bool:
-    """Whether a Job has all labels of the query's selector."""
-    wanted = dict(pair.split("=") for pair in query.get("labelSelector", [""])[0].split(",") if pair)
-    return wanted.items() <= job["metadata"].get("labels", {}).items()
+    """Whether a Job has all labels of the query's selector: `key=value`, or `key` for any value."""
+    labels = job["metadata"].get("labels", {})
+    for wanted in filter(None, query.get("labelSelector", [""])[0].split(",")):
+        key, has_value, value = wanted.partition("=")
+        if key not in labels or (has_value and labels[key] != value):
+            return False
+    return True
 
 
 @contextmanager

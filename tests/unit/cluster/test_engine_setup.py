@@ -33,7 +33,10 @@ def test_nothing_is_installed_on_other_distributions(monkeypatch: pytest.MonkeyP
 def test_a_daemon_that_ends_is_reported_with_its_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     daemon = tmp_path / "dockerd"
     daemon.write_text("#!/bin/sh\necho failed to mount cgroups\nexit 1\n")
-    daemon.chmod(0o755)
+    client = tmp_path / "docker"
+    client.write_text("#!/bin/sh\nexit 1\n")
+    for program in (daemon, client):
+        program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("SLIPWAY_CACHE", str(tmp_path / "cache"))
     with pytest.raises(ClusterError, match="failed to mount cgroups"):

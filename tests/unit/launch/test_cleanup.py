@@ -8,9 +8,9 @@ import kubernetes.config
 import pytest
 from dagster import DagsterRunStatus
 from dagster._core.storage.runs.schema import RunsTable
-from tests.support.kubernetes_api import kubernetes_api
 
 from slipway.launch.kubernetes.cleanup import RUN_LABEL, Limits, remove_overdue
+from support.kubernetes_api import kubernetes_api
 
 LIMITS = Limits(keep=3600, orphan=120)
 
