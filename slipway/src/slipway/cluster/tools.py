@@ -4,7 +4,6 @@ Does not belong here: how each is found or built (`programs`, `engine`).
 """
 
 import hashlib
-import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,12 +40,6 @@ class Tools:
             ClusterError: there is none that can be used.
         """
         return find_engine()
-
-    @property
-    def search_path(self) -> str:
-        """The folders of the programs, in front of the process's own PATH."""
-        folders = [str(program.parent) for program in (self.kind, self.helm, self.kubectl)]
-        return os.pathsep.join([*folders, os.environ.get("PATH", "")])
 
 
 def find_tools(repository: Repository, steps: Steps) -> Tools:

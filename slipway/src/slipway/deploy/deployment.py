@@ -15,7 +15,6 @@ from slipway.deploy.kubectl import Cluster, Document
 from slipway.deploy.releases import Release, Releases, image_settings, values_files
 from slipway.local.progress import Say, Steps
 
-UNCHANGED = "nothing changes"
 # Pods of every release have to satisfy it; Kubernetes refuses those that don't.
 POD_SECURITY = "restricted"
 
@@ -99,7 +98,7 @@ def _deploy_one(deployment: Deployment, release: Release, say: Say) -> bool:
         say(f"the last call left it {recovered}")
     found = deployment.differences(release)
     if not found and deployment.helm.status(release.name) == DEPLOYED:
-        say(UNCHANGED)
+        say(summary(()))
         return False
     said = summary(found.values())
     say(said)

@@ -63,14 +63,14 @@ class Cluster:
         found = json.loads(self.run(*command, "--sort-by", ".lastTimestamp", "-o", "json"))
         return list(found["items"])
 
-    def apply(self, *documents: Document, server_side: bool = False) -> str:
+    def apply(self, *documents: Document) -> str:
         """Create or change objects and return what kubectl says of each.
 
         Raises:
             DeployError: as `get`; nothing says that the earlier ones of several were not applied.
         """
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(documents)})
-        return self.run("apply", *(["--server-side"] if server_side else []), "-f", "-", given=text)
+        return self.run("apply", "-f", "-", given=text)
 
     def logs(self, pod: str, container: str, lines: int, *, previous: bool = False) -> str:
         """Return the last `lines` of a container's log; empty where it has none."""

@@ -4,7 +4,6 @@ Only for environments that ask for it (kind). Everywhere else Secrets come from 
 error that names it. No value is ever printed, written to a file or put into a release's values.
 """
 
-import base64
 import json
 import secrets
 from collections.abc import Mapping, Sequence
@@ -31,7 +30,7 @@ def generate(cluster: Cluster, wanted: Mapping[str, Sequence[str]]) -> list[str]
             cluster.run("create", "-f", "-", given=json.dumps(_secret(name, keys)))
             made.append(name)
         else:
-            require(name, keys, found)
+            _require(name, keys, found)
     return made
 
 
@@ -48,10 +47,10 @@ def require_all(cluster: Cluster, wanted: Mapping[str, Sequence[str]]) -> None:
                 f"The Secret {name} is not in the namespace {cluster.namespace}.",
                 f"Make it with the keys {', '.join(keys)}, from your secret store (docs/deploy.md).",
             )
-        require(name, keys, found)
+        _require(name, keys, found)
 
 
-def require(name: str, keys: Sequence[str], found: Document) -> None:
+def _require(name: str, keys: Sequence[str], found: Document) -> None:
     """Check that a Secret has its keys.
 
     Raises:
@@ -62,19 +61,6 @@ def require(name: str, keys: Sequence[str], found: Document) -> None:
             f"The Secret {name} lacks {', '.join(missing)}.",
             "Add the key; or delete the Secret where nothing uses it yet, and it is made anew.",
         )
-
-
-def value(cluster: Cluster, name: str, key: str) -> str:
-    """Return one value, for a process that is about to be given it; never for a file or a message.
-
-    Raises:
-        DeployError: there is no such Secret, or it lacks the key.
-    """
-    found = cluster.get("secret", name)
-    if found is None:
-        raise DeployError(f"The Secret {name} is not in the namespace {cluster.namespace}.")
-    require(name, [key], found)
-    return base64.b64decode(found["data"][key]).decode()
 
 
 def _secret(name: str, keys: Sequence[str]) -> Document:
