@@ -19,6 +19,23 @@ from urllib.parse import parse_qs, urlsplit
 RECORDED = Path(__file__).parents[1] / "unit" / "launch" / "recorded"
 
 
+def kubeconfig(folder: Path, server: str) -> str:
+    """Write a kubeconfig for the API server at this URL and return its path."""
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "test",
+        "contexts": [
+            {"name": "test", "context": {"cluster": "test", "user": "test", "namespace": "dagster"}}
+        ],
+        "clusters": [{"name": "test", "cluster": {"server": server}}],
+        "users": [{"name": "test", "user": {}}],
+    }
+    path = folder / "kubeconfig.json"
+    path.write_text(json.dumps(config))
+    return str(path)
+
+
 @dataclass
 class KubernetesApi:
     """What the server has, and what it was asked. Set `refuse` to (status, reason) to have it refuse all."""
@@ -49,19 +66,7 @@ class KubernetesApi:
 
     def kubeconfig(self, folder: Path) -> str:
         """Write a kubeconfig for this server and return its path."""
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "test",
-            "contexts": [
-                {"name": "test", "context": {"cluster": "test", "user": "test", "namespace": "dagster"}}
-            ],
-            "clusters": [{"name": "test", "cluster": {"server": self.url}}],
-            "users": [{"name": "test", "user": {}}],
-        }
-        path = folder / "kubeconfig.json"
-        path.write_text(json.dumps(config))
-        return str(path)
+        return kubeconfig(folder, self.url)
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
         parts = path.strip("/").split("/")

@@ -4,6 +4,8 @@ As Dagster's run launcher makes it: from the instance's dagster.yaml and the con
 reports. No cluster, no database.
 """
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import kubernetes.client
@@ -16,7 +18,7 @@ from dagster._serdes import ConfigurableClassData
 from dagster_k8s.job import construct_dagster_k8s_job
 
 from slipway.deploy.releases import Release
-from support import rendering
+from support import kubernetes_api, rendering
 from support.rendering import Pod
 
 _CONTEXT = "DAGSTER_CLI_API_GRPC_CONTAINER_CONTEXT"
@@ -53,12 +55,17 @@ def of(environment: str, release: Release) -> Pod:
 
 
 def _launcher(environment: str) -> Any:
-    """Return the run launcher, which is given a client for no cluster."""
+    """Return the run launcher, with a client for no cluster: whatever the user's own kubeconfig says, or lacks."""
     written = settings(environment)["run_launcher"]
-    config = {
-        **written["config"],
-        "load_incluster_config": False,
-    }
-    with environ({"DAGSTER_K8S_PIPELINE_RUN_NAMESPACE": rendering.RELEASES.target(environment).namespace}):
+    namespace = rendering.RELEASES.target(environment).namespace
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        environ({"DAGSTER_K8S_PIPELINE_RUN_NAMESPACE": namespace}),
+    ):
+        config = {
+            **written["config"],
+            "load_incluster_config": False,
+            "kubeconfig_file": kubernetes_api.kubeconfig(Path(folder), "https://nowhere.invalid"),
+        }
         data = ConfigurableClassData(written["module"], written["class"], yaml.safe_dump(config))
         return data.rehydrate(as_type=object)

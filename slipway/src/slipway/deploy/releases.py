@@ -19,6 +19,7 @@ from slipway.deploy.values import composed
 
 VALUES = Path("charts-values")
 LIST = VALUES / "releases.yaml"
+LOCAL_CHARTS = "helm/"
 _PLACE = "{environment}"
 
 
@@ -66,6 +67,11 @@ class Release(_Closed):
     demo: Demo | None = Field(default=None, description="the database of its demo, if it does not own it")
     environments: tuple[str, ...] | None = Field(default=None, description="all of them by default")
     seconds: int = Field(default=300, gt=0, description="until its pods have to be ready")
+
+    @property
+    def is_official(self) -> bool:
+        """Whether the chart is one of Dagster's own."""
+        return not self.chart.startswith(LOCAL_CHARTS)
 
 
 class CanaryRun(_Closed):
