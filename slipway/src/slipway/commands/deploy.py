@@ -3,7 +3,7 @@
 Does not belong here: what either does (`slipway.deploy`).
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 import yaml
@@ -16,8 +16,7 @@ from slipway.deploy.deployment import Deployment
 from slipway.deploy.difference import summary
 from slipway.deploy.helm import Helm
 from slipway.deploy.kubectl import Cluster
-from slipway.deploy.releases import Release, read_releases, values_files
-from slipway.deploy.values import merged
+from slipway.deploy.releases import Release, read_releases, values_of
 from slipway.environment import Environment
 from slipway.images.build import Builder
 from slipway.local.progress import Steps
@@ -71,11 +70,8 @@ def values(
 ) -> None:
     """Print the values that helm gets for a release, less the images: for helm by hand, and to see which file wins."""
     root = find_root()
-    wanted = read_releases(root).release(release, env)
-    result: dict[str, Any] = {}
-    for file in values_files(root, wanted, env):
-        result = merged(result, yaml.safe_load(file.read_text()) or {})
-    typer.echo(yaml.safe_dump(result, sort_keys=False), nl=False)
+    found = values_of(root, read_releases(root).release(release, env), env)
+    typer.echo(yaml.safe_dump(found, sort_keys=False), nl=False)
 
 
 def _plan(repository: Repository, env: Environment, steps: Steps) -> tuple[Deployment, Builder]:

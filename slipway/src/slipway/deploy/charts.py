@@ -3,7 +3,7 @@
 The official chart is looked for in `$SLIPWAY_CHARTS`, in the user's cache, and in the official Helm repository, in this
 order: an archive `dagster-<version>.tgz` or an unpacked folder `dagster/`. It is used as it is.
 
-Does not belong here: rendering (`slipway.deploy.helm`), and checking values against a chart's schema.
+Does not belong here: rendering (`slipway.deploy.helm`), and checking values against a chart's schema (`schemas`).
 """
 
 import os
@@ -52,7 +52,7 @@ def options(chart: str) -> tuple[str, ...]:
     """Return what helm has to be told about a chart besides its values.
 
     The official charts' schemas refer to a file on the internet, which fails wherever there is none
-    (https://github.com/dagster-io/dagster/issues/29629); the values are checked without helm.
+    (https://github.com/dagster-io/dagster/issues/29629); `slipway.deploy.schemas` checks the values.
     """
     return ("--skip-schema-validation",) if chart in OFFICIAL else ()
 

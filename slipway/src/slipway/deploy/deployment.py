@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.deploy import charts, diagnosis, secrets
+from slipway.deploy import charts, diagnosis, schemas, secrets
 from slipway.deploy.difference import Key, changes, summary
 from slipway.deploy.errors import DeployError
 from slipway.deploy.helm import DEPLOYED, Helm, Target
 from slipway.deploy.kubectl import Cluster, Document
-from slipway.deploy.releases import Release, Releases, image_settings, values_files
+from slipway.deploy.releases import Release, Releases, image_settings, values_files, values_of
 from slipway.local.progress import Say, Steps
 
 # Pods of every release have to satisfy it; Kubernetes refuses those that don't.
@@ -59,7 +59,10 @@ class Deployment:
         Raises:
             DeployError: the values don't fit, or the cluster can't be reached.
         """
-        after = self.helm.render(self.target(release), charts.options(release.chart))
+        target = self.target(release)
+        if release.is_official:
+            schemas.require_fit(release.name, target.chart, values_of(self.root, release, self.environment))
+        after = self.helm.render(target, charts.options(release.chart))
         return changes(self.helm.manifest(release.name), after)
 
 

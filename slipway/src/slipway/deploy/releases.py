@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slipway.cache import cache_folder
 from slipway.deploy.errors import DeployError
-from slipway.deploy.values import composed
+from slipway.deploy.values import composed, merged
 
 VALUES = Path("charts-values")
 LIST = VALUES / "releases.yaml"
@@ -164,6 +164,18 @@ def values_files(root: Path, release: Release, environment: str) -> tuple[Path, 
     written.write_text(text)
     written.replace(target)
     return (target,)
+
+
+def values_of(root: Path, release: Release, environment: str) -> dict[str, Any]:
+    """Return a release's values in an environment, less the images, as Helm merges the files.
+
+    Raises:
+        DeployError: as of `values_files`.
+    """
+    result: dict[str, Any] = {}
+    for file in values_files(root, release, environment):
+        result = merged(result, yaml.safe_load(file.read_text()) or {})
+    return result
 
 
 def source_files(root: Path, release: Release, environment: str) -> tuple[Path, ...]:
