@@ -95,7 +95,7 @@ def test_every_location_of_the_workspace_has_its_service_and_its_server(environm
 def test_every_object_that_a_pod_names_exists(environment):
     rendered = list(rendering.everything(environment))
     existing = {(each["kind"], each["metadata"]["name"]) for each in rendered}
-    existing |= {("Secret", name) for name in rendering.RELEASES.secrets}
+    existing |= {("Secret", name) for name in rendering.RELEASES.secrets_of(environment)}
     locations = [each for each in rendering.RELEASES.of(environment) if each.code_location]
     runs = [run_pods.of(environment, each) for each in locations]
     for pod in [*rendering.pods(iter(rendered)), *runs]:
@@ -104,11 +104,12 @@ def test_every_object_that_a_pod_names_exists(environment):
 
 @every_environment
 def test_every_key_of_a_secret_that_a_pod_names_is_among_those_that_are_asked_for(environment):
+    keys = rendering.RELEASES.secrets_of(environment)
     for pod in rendering.pods(rendering.everything(environment)):
         for container in pod.containers:
             for variable in container.get("env", []):
                 if reference := variable.get("valueFrom", {}).get("secretKeyRef"):
-                    assert reference["key"] in rendering.RELEASES.secrets[reference["name"]], pod.owner
+                    assert reference["key"] in keys[reference["name"]], pod.owner
 
 
 @every_environment

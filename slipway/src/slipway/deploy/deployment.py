@@ -75,8 +75,8 @@ def prepare_namespace(deployment: Deployment) -> list[str]:
     cluster, releases = deployment.cluster, deployment.releases
     cluster.apply(_namespace(cluster.namespace))
     if releases.target(deployment.environment).generate_secrets:
-        return secrets.generate(cluster, releases.secrets)
-    secrets.require_all(cluster, releases.secrets)
+        return secrets.generate(cluster, releases.secrets_of(deployment.environment))
+    secrets.require_all(cluster, releases.secrets_of(deployment.environment))
     return []
 
 

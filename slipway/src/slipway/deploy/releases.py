@@ -74,6 +74,13 @@ class Release(_Closed):
         return not self.chart.startswith(LOCAL_CHARTS)
 
 
+class Secret(_Closed):
+    """A Secret that releases refer to."""
+
+    keys: tuple[str, ...]
+    environments: tuple[str, ...] | None = Field(default=None, description="all of them by default")
+
+
 class CanaryRun(_Closed):
     """A job that is launched after each deployment."""
 
@@ -87,9 +94,7 @@ class Releases(_Closed):
     """All of `charts-values/releases.yaml`."""
 
     environments: Mapping[str, Target]
-    secrets: Mapping[str, tuple[str, ...]] = Field(
-        description="Secrets that the releases refer to: their keys"
-    )
+    secrets: Mapping[str, Secret] = Field(description="Secrets that the releases refer to")
     releases: tuple[Release, ...]
     canaries: tuple[CanaryRun, ...] = ()
 
@@ -100,6 +105,14 @@ class Releases(_Closed):
             for release in self.releases
             if release.environments is None or environment in release.environments
         )
+
+    def secrets_of(self, environment: str) -> dict[str, tuple[str, ...]]:
+        """Return the keys of each Secret that an environment needs, by the Secret's name."""
+        return {
+            name: secret.keys
+            for name, secret in self.secrets.items()
+            if secret.environments is None or environment in secret.environments
+        }
 
     def target(self, environment: str) -> Target:
         """Return where an environment is.
