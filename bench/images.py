@@ -18,7 +18,7 @@ from slipway.cluster import REGISTRY_ADDRESS
 from slipway.cluster.engine import Engine, find_engine
 from slipway.images import base, recipe
 from slipway.images.build import Builder, lent_secrets, uv
-from slipway.local.repository import Repository, find_root, read_repository
+from slipway.repository import Repository, find_root, read_repository
 
 ROUNDS = 7
 HERE = Path(__file__).parent / "official-image"

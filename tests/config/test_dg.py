@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.local.repository import CodeLocation, read_repository
+from slipway.repository import CodeLocation, read_repository
 
 ROOT = Path(__file__).resolve().parents[2]
 REPOSITORY = read_repository(ROOT)

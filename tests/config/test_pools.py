@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from slipway.local import pools
-from slipway.local.repository import CodeLocation, read_repository
+from slipway.repository import CodeLocation, read_repository
 from support.platform import ROOT
 
 REPOSITORY = read_repository(ROOT)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from slipway.local.repository import CodeLocation, Repository, read_repository, read_versions
+from slipway.repository import CodeLocation, Repository, read_repository, read_versions
 
 ROOT = Path(__file__).resolve().parents[2]
 REPOSITORY: Repository = read_repository(ROOT)

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from slipway.deploy import charts, schemas
 from slipway.deploy.errors import DeployError
 from slipway.deploy.releases import values_of
-from slipway.local.repository import read_repository
+from slipway.repository import read_repository
 from support import rendering
 
 Document = dict[str, Any]

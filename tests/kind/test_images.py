@@ -10,7 +10,7 @@ import pytest
 
 from slipway.cluster.errors import ClusterError
 from slipway.images.provenance import provenance
-from slipway.local.repository import read_repository
+from slipway.repository import read_repository
 from support.containers import DAGSTER_HOME, RESTRICTED, ROOT, Images, exit_code
 
 # A location's libraries are brought and compiled once: minutes on a busy machine.

@@ -10,9 +10,9 @@ import pytest
 from obstore.store import S3Store
 
 from slipway.local.programs import code_server_name
-from slipway.local.repository import read_repository
 from slipway.local.secrets import load_secrets
 from slipway.local.state import StateFolder
+from slipway.repository import read_repository
 from support.platform import ROOT, Platform
 
 REPOSITORY = read_repository(ROOT)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from slipway.local import pools
-from slipway.local.repository import read_repository
+from slipway.repository import read_repository
 from support.platform import ROOT, Platform
 
 LAUNCH = """mutation ($parameters: ExecutionParams!) { launchRun(executionParams: $parameters) { __typename

@@ -17,7 +17,7 @@ from slipway.cluster.engine import find_engine
 from slipway.cluster.kind import Kind
 from slipway.cluster.tools import find_tools
 from slipway.local.progress import Steps
-from slipway.local.repository import find_root, read_repository
+from slipway.repository import find_root, read_repository
 
 ROOT = find_root(Path(__file__))
 # On a busy machine, with a volume to be made first.

@@ -10,7 +10,7 @@ from slipway.cluster.engine import Engine, find_engine
 from slipway.images import base, recipe
 from slipway.images.build import Builder
 from slipway.local.progress import Steps
-from slipway.local.repository import Repository, find_root, read_repository
+from slipway.repository import Repository, find_root, read_repository
 
 ROOT = find_root(Path(__file__))
 DAGSTER_HOME = "/opt/dagster/dagster_home"

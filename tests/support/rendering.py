@@ -16,7 +16,7 @@ from slipway.deploy.deployment import Deployment
 from slipway.deploy.helm import Helm, Target
 from slipway.deploy.kubectl import Cluster
 from slipway.deploy.releases import Release, read_releases
-from slipway.local.repository import find_root, read_repository
+from slipway.repository import find_root, read_repository
 
 ROOT = find_root(Path(__file__))
 RELEASES = read_releases(ROOT)

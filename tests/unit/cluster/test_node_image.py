@@ -8,7 +8,7 @@ import pytest
 from slipway.cluster import kind, node_contents, node_image
 from slipway.cluster.engine import Engine
 from slipway.cluster.errors import ClusterError
-from slipway.local.repository import find_root, read_repository
+from slipway.repository import find_root, read_repository
 
 ROOT = find_root(Path(__file__))
 REPOSITORY = read_repository(ROOT)

@@ -6,7 +6,7 @@ import pytest
 
 from slipway.cluster import programs
 from slipway.golang import BuildError
-from slipway.local.repository import Repository, find_root, read_repository
+from slipway.repository import Repository, find_root, read_repository
 
 ROOT = find_root(Path(__file__))
 REPOSITORY = read_repository(ROOT)

@@ -5,7 +5,7 @@ import pytest
 from slipway.images import recipe
 from slipway.images.errors import ImageError
 from slipway.images.recipe import Image
-from slipway.local.repository import read_repository
+from slipway.repository import read_repository
 
 ROOT = Path(__file__).resolve().parents[3]
 SHOP = Image("shop-returns", Path("code_locations/shop_returns"), ("/build/slipway", "."))

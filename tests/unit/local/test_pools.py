@@ -8,8 +8,8 @@ import pytest
 
 from slipway.local import pools
 from slipway.local.errors import LocalPlatformError
-from slipway.local.repository import CodeLocation, read_repository
-from unit.local.test_repository import checkout
+from slipway.repository import CodeLocation, read_repository
+from unit.test_repository import checkout
 
 
 def location(name: str, **limits: int) -> CodeLocation:

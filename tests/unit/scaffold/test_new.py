@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from slipway.local.errors import LocalPlatformError
-from slipway.local.repository import Repository, read_repository
+from slipway.repository import Repository, read_repository
 from slipway.scaffold.location import new_location
 
 ROOT = Path(__file__).resolve().parents[3]

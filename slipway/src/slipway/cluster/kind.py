@@ -19,7 +19,7 @@ from slipway.cluster.node_image import NodeImage
 from slipway.cluster.tools import Tools
 from slipway.errors import indented
 from slipway.local.progress import Steps
-from slipway.local.repository import Repository
+from slipway.repository import Repository
 
 MOST_NODES = 3
 # kind's defaults; docker/kind-node/rootfs/usr/local/bin/slipway-network has the same.

@@ -6,7 +6,7 @@ The tag of the node image carries a digest of this file. Does not belong here: h
 from pathlib import Path
 
 from slipway.cluster import archives, programs
-from slipway.local.repository import Repository
+from slipway.repository import Repository
 
 _IN_CONTAINERS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 ON_THE_NODE = ("kubelet", "kubeadm", "kubectl")

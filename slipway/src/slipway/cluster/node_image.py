@@ -20,7 +20,7 @@ from slipway.cluster.engine import Engine
 from slipway.cluster.errors import ClusterError
 from slipway.cluster.machine import follow
 from slipway.local.progress import Steps
-from slipway.local.repository import Repository
+from slipway.repository import Repository
 
 RECIPE = Path("docker/kind-node")
 OWN = "slipway/kind-node"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from slipway.cache import cache_folder, locked, made_whole
 from slipway.golang import STRIPPED, compile_programs, find_go
-from slipway.local.repository import Repository
+from slipway.repository import Repository
 
 MODULES_FOLDER = Path("tools/go")
 _KUBERNETES = (

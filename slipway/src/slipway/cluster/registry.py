@@ -11,7 +11,7 @@ from slipway.cache import cache_folder
 from slipway.cluster import REGISTRY, REGISTRY_ADDRESS, archives, debian
 from slipway.cluster.engine import Engine
 from slipway.cluster.errors import ClusterError
-from slipway.local.repository import Repository
+from slipway.repository import Repository
 
 VOLUME = REGISTRY
 NETWORK = "kind"

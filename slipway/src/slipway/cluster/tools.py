@@ -13,7 +13,7 @@ from slipway.cache import cache_folder, locked, made_whole
 from slipway.cluster import programs
 from slipway.cluster.engine import Engine, find_engine
 from slipway.local.progress import Steps
-from slipway.local.repository import Repository
+from slipway.repository import Repository
 
 PROGRAMS = ("kind", "helm", "kubectl")
 

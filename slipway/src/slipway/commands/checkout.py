@@ -10,8 +10,8 @@ from rich.console import Console
 
 from slipway.local.platform import LocalPlatform
 from slipway.local.progress import Steps
-from slipway.local.repository import find_root, read_repository
 from slipway.local.state import StateFolder
+from slipway.repository import find_root, read_repository
 
 STATE_VARIABLE = "SLIPWAY_STATE"
 console = Console(highlight=False)

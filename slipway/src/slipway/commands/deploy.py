@@ -20,7 +20,7 @@ from slipway.deploy.releases import Release, read_releases, values_of
 from slipway.environment import Environment
 from slipway.images.build import Builder
 from slipway.local.progress import Steps
-from slipway.local.repository import Repository, find_root, read_repository
+from slipway.repository import Repository, find_root, read_repository
 
 Where = Annotated[
     Environment, typer.Option("--env", help="The environment, as charts-values/releases.yaml lists it.")

@@ -13,7 +13,7 @@ from slipway.commands.checkout import console
 from slipway.images import base, recipe
 from slipway.images.build import Builder
 from slipway.local.progress import Steps
-from slipway.local.repository import find_root, read_repository
+from slipway.repository import find_root, read_repository
 
 app = typer.Typer(help="Images of the code locations and of the control plane.", no_args_is_help=True)
 Names = Annotated[list[str] | None, typer.Argument(help="Images; all of them by default.")]

@@ -10,7 +10,7 @@ from slipway.cluster.engine import find_engine
 from slipway.cluster.errors import ClusterError
 from slipway.cluster.tools import exports, find_tools
 from slipway.local.progress import Steps
-from slipway.local.repository import find_root, read_repository
+from slipway.repository import find_root, read_repository
 
 
 def tools() -> None:

@@ -10,7 +10,7 @@ from slipway.cluster.engine import Engine
 from slipway.deploy.releases import Release
 from slipway.images import base, recipe, servers
 from slipway.images.build import Builder
-from slipway.local.repository import Repository
+from slipway.repository import Repository
 
 Say = Callable[[str], None]
 

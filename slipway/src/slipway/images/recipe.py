@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.images.errors import ImageError
-from slipway.local.repository import CodeLocation, Repository
+from slipway.repository import CodeLocation, Repository
 
 RECIPE = Path("docker/project")
 CONTROL_PLANE = "dagster"

@@ -16,7 +16,7 @@ from slipway.cluster import debian
 from slipway.images.base import SUITE, UPSTREAM
 from slipway.images.build import PREFIX, Builder
 from slipway.local import binaries
-from slipway.local.repository import Repository
+from slipway.repository import Repository
 
 POSTGRES = "postgres"
 S3 = "s3"

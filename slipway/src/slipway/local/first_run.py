@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from slipway.local.errors import LocalPlatformError
 from slipway.local.graphql import RANGE_END_TAG, RANGE_START_TAG, GraphQL
 from slipway.local.progress import Say, Steps
-from slipway.local.repository import CodeLocation
+from slipway.repository import CodeLocation
 
 FIRST_RUN_TAG = "slipway/first_run"
 # Asked again after every interval; a run that hangs is given up, not the platform under it.

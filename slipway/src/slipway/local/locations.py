@@ -13,7 +13,7 @@ from slipway.local import postgres
 from slipway.local.errors import LocalPlatformError
 from slipway.local.programs import Plan, has_own_input
 from slipway.local.progress import Say
-from slipway.local.repository import CodeLocation
+from slipway.repository import CodeLocation
 
 
 def install(location: CodeLocation) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from slipway.local.errors import LocalPlatformError
 from slipway.local.graphql import GraphQL
-from slipway.local.repository import CodeLocation
+from slipway.repository import CodeLocation
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance

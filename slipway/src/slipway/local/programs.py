@@ -14,10 +14,10 @@ from slipway.environment import Environment
 from slipway.local import s3
 from slipway.local.ports import HOST, Ports
 from slipway.local.postgres import DAGSTER, Postgres
-from slipway.local.repository import CodeLocation, Repository
 from slipway.local.secrets import Secrets
 from slipway.local.state import StateFolder
 from slipway.local.supervision import Program
+from slipway.repository import CodeLocation, Repository
 
 DAEMON = "daemon"
 WEBSERVER = "webserver"

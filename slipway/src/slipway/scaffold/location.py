@@ -16,7 +16,7 @@ from pathlib import Path
 
 from slipway.errors import indented
 from slipway.local.errors import LocalPlatformError
-from slipway.local.repository import Repository
+from slipway.repository import Repository
 from slipway.scaffold.names import check_name
 
 TEMPLATE = Path(__file__).parent / "template"

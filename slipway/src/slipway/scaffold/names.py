@@ -7,7 +7,7 @@ import sys
 
 from slipway.local.errors import LocalPlatformError
 from slipway.local.programs import DAEMON, POSTGRES, S3, WATCHER, WEBSERVER
-from slipway.local.repository import Repository
+from slipway.repository import Repository
 
 LONGEST = 30
 _SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")

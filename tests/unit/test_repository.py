@@ -4,7 +4,7 @@ import pytest
 
 from slipway.local.errors import LocalPlatformError
 from slipway.local.programs import code_server_name
-from slipway.local.repository import find_root, read_repository
+from slipway.repository import find_root, read_repository
 
 
 def checkout(root: Path, *locations: str) -> Path:
