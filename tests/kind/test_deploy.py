@@ -21,7 +21,7 @@ from slipway.deploy.helm import Helm
 from slipway.deploy.kubectl import Cluster
 from slipway.deploy.releases import read_releases
 from slipway.local.graphql import GraphQL
-from slipway.local.progress import Steps
+from slipway.progress import Steps
 from support.cluster import ROOT
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(1500)]

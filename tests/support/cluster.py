@@ -16,7 +16,7 @@ from slipway.cluster import REGISTRY_ADDRESS, archives, debian, node_contents
 from slipway.cluster.engine import find_engine
 from slipway.cluster.kind import Kind
 from slipway.cluster.tools import find_tools
-from slipway.local.progress import Steps
+from slipway.progress import Steps
 from slipway.repository import find_root, read_repository
 
 ROOT = find_root(Path(__file__))

@@ -9,7 +9,7 @@ from slipway.cluster import REGISTRY_ADDRESS
 from slipway.cluster.engine import Engine, find_engine
 from slipway.images import base, recipe
 from slipway.images.build import Builder
-from slipway.local.progress import Steps
+from slipway.progress import Steps
 from slipway.repository import Repository, find_root, read_repository
 
 ROOT = find_root(Path(__file__))

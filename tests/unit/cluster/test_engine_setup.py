@@ -5,7 +5,7 @@ from rich.console import Console
 
 from slipway.cluster import engine_setup, machine
 from slipway.cluster.errors import ClusterError
-from slipway.local.progress import Steps
+from slipway.progress import Steps
 
 STEPS = Steps(Console(quiet=True))
 

@@ -8,7 +8,7 @@ from slipway.cluster import kind, node_image
 from slipway.cluster.engine import Engine
 from slipway.cluster.errors import ClusterError
 from slipway.cluster.tools import Tools, exports
-from slipway.local.progress import Steps
+from slipway.progress import Steps
 from slipway.repository import find_root, read_repository
 
 REPOSITORY = read_repository(find_root(Path(__file__)))

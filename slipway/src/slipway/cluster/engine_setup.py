@@ -16,7 +16,7 @@ from slipway.cluster import bounded_runtime, machine
 from slipway.cluster.engine import Engine, find_engine
 from slipway.cluster.errors import ClusterError
 from slipway.errors import indented
-from slipway.local.progress import Steps
+from slipway.progress import Steps
 
 PACKAGES = ("docker.io", "iptables", "mmdebstrap")
 _START_SECONDS = 60

@@ -18,7 +18,7 @@ from slipway.cluster.machine import follow
 from slipway.cluster.node_image import NodeImage
 from slipway.cluster.tools import Tools
 from slipway.errors import indented
-from slipway.local.progress import Steps
+from slipway.progress import Steps
 from slipway.repository import Repository
 
 MOST_NODES = 3

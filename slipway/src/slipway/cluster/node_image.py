@@ -19,7 +19,7 @@ from slipway.cluster import archives, debian, node_contents, programs
 from slipway.cluster.engine import Engine
 from slipway.cluster.errors import ClusterError
 from slipway.cluster.machine import follow
-from slipway.local.progress import Steps
+from slipway.progress import Steps
 from slipway.repository import Repository
 
 RECIPE = Path("docker/kind-node")

@@ -12,7 +12,7 @@ from pathlib import Path
 from slipway.cache import cache_folder, locked, made_whole
 from slipway.cluster import programs
 from slipway.cluster.engine import Engine, find_engine
-from slipway.local.progress import Steps
+from slipway.progress import Steps
 from slipway.repository import Repository
 
 PROGRAMS = ("kind", "helm", "kubectl")

@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from slipway.local.platform import LocalPlatform
-from slipway.local.progress import Steps
 from slipway.local.state import StateFolder
+from slipway.progress import Steps
 from slipway.repository import find_root, read_repository
 
 STATE_VARIABLE = "SLIPWAY_STATE"

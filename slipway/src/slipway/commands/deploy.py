@@ -19,7 +19,7 @@ from slipway.deploy.kubectl import Cluster
 from slipway.deploy.releases import Release, read_releases, values_of
 from slipway.environment import Environment
 from slipway.images.build import Builder
-from slipway.local.progress import Steps
+from slipway.progress import Steps
 from slipway.repository import Repository, find_root, read_repository
 
 Where = Annotated[

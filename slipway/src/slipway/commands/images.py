@@ -12,7 +12,7 @@ from slipway.cluster.engine import find_engine
 from slipway.commands.checkout import console
 from slipway.images import base, recipe
 from slipway.images.build import Builder
-from slipway.local.progress import Steps
+from slipway.progress import Steps
 from slipway.repository import find_root, read_repository
 
 app = typer.Typer(help="Images of the code locations and of the control plane.", no_args_is_help=True)

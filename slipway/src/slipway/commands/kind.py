@@ -14,7 +14,7 @@ from slipway.cluster.engine_setup import ensure_engine
 from slipway.cluster.kind import CREATED, STARTED, UNCHANGED, Kind
 from slipway.cluster.tools import find_tools
 from slipway.commands.checkout import console
-from slipway.local.progress import Steps
+from slipway.progress import Steps
 from slipway.repository import find_root, read_repository
 
 app = typer.Typer(help="A real Kubernetes cluster on this machine (docs/kind.md).", no_args_is_help=True)

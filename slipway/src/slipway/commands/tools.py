@@ -9,7 +9,7 @@ from rich.console import Console
 from slipway.cluster.engine import find_engine
 from slipway.cluster.errors import ClusterError
 from slipway.cluster.tools import exports, find_tools
-from slipway.local.progress import Steps
+from slipway.progress import Steps
 from slipway.repository import find_root, read_repository
 
 

@@ -13,7 +13,7 @@ from slipway.deploy.errors import DeployError
 from slipway.deploy.helm import DEPLOYED, Helm, Target
 from slipway.deploy.kubectl import Cluster, Document
 from slipway.deploy.releases import Release, Releases, image_settings, values_files, values_of
-from slipway.local.progress import Say, Steps
+from slipway.progress import Say, Steps
 
 # Pods of every release have to satisfy it; Kubernetes refuses those that don't.
 POD_SECURITY = "restricted"

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from slipway.local.errors import LocalPlatformError
 from slipway.local.graphql import RANGE_END_TAG, RANGE_START_TAG, GraphQL
-from slipway.local.progress import Say, Steps
+from slipway.progress import Say, Steps
 from slipway.repository import CodeLocation
 
 FIRST_RUN_TAG = "slipway/first_run"

@@ -12,7 +12,7 @@ from slipway.errors import indented
 from slipway.local import postgres
 from slipway.local.errors import LocalPlatformError
 from slipway.local.programs import Plan, has_own_input
-from slipway.local.progress import Say
+from slipway.progress import Say
 from slipway.repository import CodeLocation
 
 

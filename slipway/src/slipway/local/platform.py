@@ -21,10 +21,10 @@ from slipway.local.first_run import materialize_all
 from slipway.local.graphql import GraphQL, LocationStatus
 from slipway.local.ports import CHOICE, DEFAULT_BASE, VARIABLE, Ports, check_free, find_base
 from slipway.local.programs import DAEMON, POSTGRES, S3, WATCHER, WEBSERVER, Plan, code_server_name
-from slipway.local.progress import Steps
 from slipway.local.secrets import load_secrets
 from slipway.local.state import StateFolder
 from slipway.local.supervision import Supervisor, clear_leftovers, leftovers, stop_processes
+from slipway.progress import Steps
 from slipway.repository import CodeLocation, Repository
 
 READY_SECONDS = 60.0

@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from slipway.local.progress import Steps
+from slipway.progress import Steps
 
 
 def lines(terminal: bool) -> str:
