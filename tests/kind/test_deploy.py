@@ -20,7 +20,7 @@ from slipway.deploy.errors import DeployError
 from slipway.deploy.helm import Helm
 from slipway.deploy.kubectl import Cluster
 from slipway.deploy.releases import read_releases
-from slipway.local.graphql import GraphQL
+from slipway.graphql import GraphQL
 from slipway.progress import Steps
 from support.cluster import ROOT
 

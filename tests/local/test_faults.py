@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.local.graphql import GraphQL
+from slipway.graphql import GraphQL
 from slipway.local.state import StateFolder
 from slipway.local.supervision import leftovers
 from support.checkout import PROBE, copy_checkout

@@ -12,7 +12,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from slipway.local.graphql import AssetStatus
+from slipway.graphql import AssetStatus
 from support.platform import Platform
 
 # The newest delivery of each order, its amount read and converted as the location's documentation says.

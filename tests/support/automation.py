@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from slipway.environment import lent
-from slipway.local.graphql import REPOSITORY
+from slipway.graphql import REPOSITORY
 from support.platform import Platform
 
 if TYPE_CHECKING:

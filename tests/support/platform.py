@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from obstore.store import S3Store
 
-from slipway.local.graphql import GraphQL
+from slipway.graphql import GraphQL
 from slipway.local.ports import Ports
 from slipway.local.state import StateFolder
 from slipway.local.supervision import Supervisor, leftovers

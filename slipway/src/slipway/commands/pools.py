@@ -6,9 +6,9 @@ Does not belong here: what a pool is, and where its limit comes from (`slipway.l
 from rich.table import Table
 
 from slipway.commands.checkout import console, open_platform
+from slipway.graphql import GraphQL
 from slipway.local import pools as found
 from slipway.local.errors import LocalPlatformError
-from slipway.local.graphql import GraphQL
 
 _SHORT = 8
 

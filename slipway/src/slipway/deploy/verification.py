@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from slipway.deploy.errors import DeployError
 from slipway.deploy.kubectl import Cluster
 from slipway.deploy.releases import CanaryRun
-from slipway.local.graphql import GraphQL
+from slipway.graphql import GraphQL
 
 WEBSERVER_PORT = 3000
 WEBSERVERS = "component=dagster-webserver"

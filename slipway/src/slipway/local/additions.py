@@ -6,9 +6,9 @@ whole start (`platform`).
 
 import yaml
 
+from slipway.graphql import GraphQL
 from slipway.local import instance, locations
 from slipway.local.errors import LocalPlatformError
-from slipway.local.graphql import GraphQL
 from slipway.local.ports import check_free
 from slipway.local.programs import DAEMON, Plan, code_server_name
 from slipway.local.supervision import Supervisor

@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from slipway.graphql import RANGE_END_TAG, RANGE_START_TAG, GraphQL
 from slipway.local.errors import LocalPlatformError
-from slipway.local.graphql import RANGE_END_TAG, RANGE_START_TAG, GraphQL
 from slipway.progress import Say, Steps
 from slipway.repository import CodeLocation
 

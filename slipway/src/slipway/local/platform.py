@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from slipway.errors import indented
+from slipway.graphql import GraphQL, LocationStatus
 from slipway.local import additions, binaries, instance, locations, pools, postgres, probes, s3
 from slipway.local.errors import LocalPlatformError
 from slipway.local.first_run import materialize_all
-from slipway.local.graphql import GraphQL, LocationStatus
 from slipway.local.ports import CHOICE, DEFAULT_BASE, VARIABLE, Ports, check_free, find_base
 from slipway.local.programs import DAEMON, POSTGRES, S3, WATCHER, WEBSERVER, Plan, code_server_name
 from slipway.local.secrets import load_secrets

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from slipway.graphql import GraphQL
 from slipway.local.errors import LocalPlatformError
-from slipway.local.graphql import GraphQL
 from slipway.repository import CodeLocation
 
 if TYPE_CHECKING:

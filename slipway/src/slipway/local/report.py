@@ -14,8 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from slipway.alerts.overview import open_causes
+from slipway.graphql import AssetStatus, GraphQL
 from slipway.local.errors import LocalPlatformError
-from slipway.local.graphql import AssetStatus, GraphQL
 from slipway.local.platform import LocalPlatform
 from slipway.local.supervision import MARKER_VARIABLE, ProcessState
 

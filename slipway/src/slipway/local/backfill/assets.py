@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.local.graphql import GraphQL
+from slipway.graphql import GraphQL
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from slipway import limits
+from slipway.graphql import GraphQL
 from slipway.local.backfill import following, plan
 from slipway.local.backfill.assets import Asset, read_assets
 from slipway.local.backfill.launches import LAUNCHED_BY_TAG, Backfills
 from slipway.local.backfill.plan import Target
 from slipway.local.backfill.selection import select
 from slipway.local.errors import LocalPlatformError
-from slipway.local.graphql import GraphQL
 from slipway.local.platform import LocalPlatform
 from slipway.local.programs import DAEMON, WEBSERVER
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from slipway.graphql import GraphQL
 from slipway.local.backfill.plan import Target
 from slipway.local.errors import LocalPlatformError
-from slipway.local.graphql import GraphQL
 
 ACTIVE = ("REQUESTED", "CANCELING", "FAILING")
 SUCCESS = "COMPLETED_SUCCESS"
