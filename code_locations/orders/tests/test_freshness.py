@@ -35,3 +35,10 @@ def test_stricter_environments_have_smaller_budgets() -> None:
     fails = [BUDGETS[each].fail for each in (Environment.PROD, Environment.DEV, Environment.LOCAL)]
     assert fails == sorted(fails)
     assert isinstance(BUDGETS[Environment.PROD].of_day, dg.FreshnessPolicy)
+
+
+@pytest.mark.parametrize("environment", Environment)
+def test_what_files_bring_is_late_when_nothing_has_come_for_the_budget(environment: Environment) -> None:
+    defs = build_defs(resources=RESOURCES, environment=environment)
+    (landed,) = [spec for spec in defs.resolve_all_asset_specs() if spec.group_name == "arrivals"]
+    assert landed.freshness_policy == BUDGETS[environment].of_whole

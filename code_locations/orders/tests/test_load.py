@@ -60,7 +60,7 @@ WARNING = {
 PUBLISHED = {"cleaned_orders", "daily_orders", "daily_revenue", "daily_revenue_partitioned", "silver_orders"}
 BLOCKING |= {(asset, "contract") for asset in PUBLISHED}
 ARRIVING = {"landed_orders"}
-CHECKS = BLOCKING | WARNING | {("landed_orders", "file_was_good")}
+CHECKS = BLOCKING | WARNING | {("landed_orders", "file_was_good"), ("landed_orders", "row_count_anomaly")}
 DAILY = {"daily_orders", "daily_revenue_partitioned", "bronze_orders"}
 
 

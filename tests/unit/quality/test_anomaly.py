@@ -109,3 +109,14 @@ def test_counts_are_those_of_the_newest_materialization_of_each_partition() -> N
     asked = ["2026-03-01", "2026-03-02", "2026-03-03", "2026-03-05"]
     assert recorded_row_counts(instance, key, asked) == {"2026-03-01": 249, "2026-03-02": 7}
     assert recorded_row_counts(instance, key, []) == {}
+
+
+def test_counts_of_more_partitions_than_are_read_at_once() -> None:
+    key, instance = dg.AssetKey("a"), dg.DagsterInstance.ephemeral()
+    expected = {f"p{number}": number for number in range(450)}
+    for partition, rows in expected.items():
+        metadata = {"dagster/partition_row_count": rows}
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(key, partition=partition, metadata=metadata)
+        )
+    assert recorded_row_counts(instance, key, list(expected)) == expected

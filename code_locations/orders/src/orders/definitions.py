@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from orders.defs.arrivals import checks as landed_checks
 from orders.defs.arrivals.assets import build_landed_orders, land_orders
 from orders.defs.arrivals.sensor import build_landing_sensor
 from orders.defs.arrivals.settings import ArrivalSettings
@@ -37,9 +38,11 @@ def build_defs(
             *dg.map_asset_specs(
                 policies(environment, assets.GROUP), dg.load_assets_from_modules([assets, daily, history])
             ),
-            build_landed_orders(arrivals),
+            *dg.map_asset_specs(
+                policies(environment, "arrivals", by_event=True), [build_landed_orders(arrivals)]
+            ),
         ],
-        asset_checks=dg.load_asset_checks_from_modules([checks]),
+        asset_checks=dg.load_asset_checks_from_modules([checks, landed_checks]),
         jobs=[jobs.daily_pipeline, jobs.revenue_in_pods(environment), land_orders, build_canary_job()],
         schedules=[jobs.daily_pipeline_schedule(environment)],
         sensors=[build_landing_sensor(arrivals), build_overlooked_retries_sensor()],

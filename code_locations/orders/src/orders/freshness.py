@@ -57,14 +57,20 @@ BUDGETS = {
 }
 
 
-def policies(environment: Environment, group: str) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
-    """Return what gives an asset of `group` its policy in `environment`; others stay as they are."""
+def policies(
+    environment: Environment, group: str, *, by_event: bool = False
+) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
+    """Return what gives an asset of `group` its policy in `environment`; others stay as they are.
+
+    What comes `by_event`, and not with the schedule, has no deadline on a day, whatever partitions it has: it is
+    late when nothing has come for longer than the budget.
+    """
     budget = BUDGETS[environment]
 
     def with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
         if spec.group_name != group:
             return spec
-        policy = budget.of_whole if spec.partitions_def is None else budget.of_day
+        policy = budget.of_whole if by_event or spec.partitions_def is None else budget.of_day
         return spec.replace_attributes(freshness_policy=policy)
 
     return with_policy

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import dagster as dg
 
 _PAGE = 200
-_PAGES = 10
 _ROWS = "dagster/partition_row_count"
 
 
@@ -17,22 +16,18 @@ def recorded_row_counts(
 ) -> dict[str, int]:
     """Return the rows that the newest materialization of each partition wrote; others are left out.
 
-    Reads the events of these partitions, newest first, until each has been seen: one question for a
-    fortnight of days that were materialized a few times each, and ten at most.
+    The event log says first which event is the newest of each partition, and then these are read, and no others: a
+    day may have one for each of ten thousand files.
     """
+    if not partitions:
+        return {}
+    kind = dg.DagsterEventType.ASSET_MATERIALIZATION
+    newest = sorted(instance.get_latest_storage_id_by_partition(asset, kind, set(partitions)).values())
     found: dict[str, int] = {}
-    missing, cursor = set(partitions), None
-    for _ in range(_PAGES if missing else 0):
-        wanted = dg.AssetRecordsFilter(asset_key=asset, asset_partitions=sorted(missing))
-        page = instance.fetch_materializations(wanted, limit=_PAGE, cursor=cursor)
-        for each in page.records:
+    for start in range(0, len(newest), _PAGE):
+        wanted = dg.AssetRecordsFilter(asset_key=asset, storage_ids=newest[start : start + _PAGE])
+        for each in instance.fetch_materializations(wanted, limit=_PAGE).records:
             materialization, partition = each.asset_materialization, each.partition_key
-            if materialization is None or partition not in missing:
-                continue
-            missing.discard(partition)
-            if _ROWS in materialization.metadata:
+            if materialization and partition and _ROWS in materialization.metadata:
                 found[partition] = int(str(materialization.metadata[_ROWS].value))
-        if not missing or not page.has_more:
-            break
-        cursor = page.cursor
     return found

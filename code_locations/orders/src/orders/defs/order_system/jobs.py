@@ -18,7 +18,9 @@ HOUR = 6
 daily_pipeline = dg.define_asset_job(
     "daily_pipeline",
     # What files bring comes when they do, and with a file's name in the run's config.
-    selection=dg.AssetSelection.all() - dg.AssetSelection.groups("arrivals"),
+    selection=(dg.AssetSelection.all() - dg.AssetSelection.groups("arrivals"))
+    # Whether a day has brought fewer than usual is known when it is over.
+    | dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey("landed_orders"), "row_count_anomaly")),
     description="All assets of the order system and their checks: the day's partition of those that have "
     "partitions, the others anew.",
 )
