@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from daemon import Daemon
 from databases import DEMO, Database, free_port
 from landing_zone import Zone, endpoint
 from s3_server import S3Server, serving
@@ -111,3 +112,15 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     return s3_server
+
+
+@pytest.fixture
+def daemon(
+    s3: S3Server, new_database: Callable[[str], Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Daemon:
+    """A sensor daemon over a landing zone and a folder for assets of the test's own, both of its home's name."""
+    for bucket in ("landing", "assets"):
+        (s3.buckets / bucket).mkdir(exist_ok=True)
+    monkeypatch.setenv("SLIPWAY_LANDING_URL", f"s3://landing/{tmp_path.name}")
+    monkeypatch.setenv("SLIPWAY_STORAGE_URL", f"s3://assets/{tmp_path.name}")
+    return Daemon(tmp_path, new_database("daemon"))

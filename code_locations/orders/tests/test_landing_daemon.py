@@ -1,11 +1,7 @@
 """What becomes of files when the daemon dies in the middle of a tick, or can't put a run into the queue."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 from daemon import Daemon
-from databases import Database
 from s3_server import S3Server
 
 pytestmark = pytest.mark.long
@@ -18,16 +14,9 @@ FAILS = (
 """A Postgres that takes no events for a while, as one without room on its disk."""
 
 
-@pytest.fixture
-def daemon(
-    s3: S3Server, new_database: Callable[[str], Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Daemon:
-    for bucket in ("landing", "assets"):
-        (s3.buckets / bucket).mkdir(exist_ok=True)
-    monkeypatch.setenv("SLIPWAY_LANDING_URL", f"s3://landing/{tmp_path.name}")
-    monkeypatch.setenv("SLIPWAY_STORAGE_URL", "s3://assets")
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORDERS_LANDING_FILES_PER_TICK", "2")
-    return Daemon(tmp_path, new_database("daemon"))
 
 
 def test_daemons_that_are_killed_lose_nothing_and_double_nothing(daemon: Daemon, s3: S3Server) -> None:

@@ -1,5 +1,8 @@
 import datetime as dt
 import io
+import signal
+import threading
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -149,15 +152,74 @@ def test_what_comes_between_copy_and_delete_stays(s3, tmp_path, monkeypatch):
     assert landing.read("aside/a") == b"bad"
 
 
-def test_a_large_object_is_copied_in_parts(s3, tmp_path, monkeypatch):
+@pytest.fixture
+def in_parts(s3, tmp_path, monkeypatch):
+    """A zone with an object of nine parts, `in/a`; and a function that has something called before each of their copies."""
     landing = LandingBucket(url=f"{s3}/{tmp_path.name}", retry_seconds=2)
-    monkeypatch.setattr(landing_moves, "LARGEST_COPY", 1024)
     monkeypatch.setattr(landing_moves, "PART", 5 * 1024**2)
-    content = bytes(range(256)) * 45_000
-    landing.write("in/a", content)
+    monkeypatch.setattr(landing_moves, "PARTS_AT_ONCE", 3)
+    landing.write("in/a", bytes(range(256)) * (8 * 20_480 + 1))
+    whole = landing_moves._client
+
+    def before_each(called):
+        def client():
+            made = whole()
+            copy = made.upload_part_copy
+            made.upload_part_copy = lambda **arguments: (called(arguments["PartNumber"]), copy(**arguments))[
+                1
+            ]
+            return made
+
+        monkeypatch.setattr(landing_moves, "_client", client)
+
+    return landing, before_each
+
+
+def unfinished(landing):
+    bucket = urlsplit(landing.url).netloc
+    return landing_moves._client().list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+
+
+def test_a_large_object_is_copied_so_many_parts_at_once_and_no_more(in_parts):
+    landing, before_each = in_parts
+    content = landing.read("in/a")
+    together, copying = threading.Barrier(3), threading.Semaphore(3)
+
+    def called(number):
+        assert copying.acquire(blocking=False)
+        together.wait(60)
+        copying.release()
+
+    before_each(called)
     assert landing.move_version(landing.find("in/a"), "aside/a")
     assert keys(landing) == ["aside/a"]
     assert landing.read("aside/a") == content
+    assert unfinished(landing) == []
+
+
+def test_a_large_object_that_is_overwritten_while_it_is_copied_leaves_nothing_behind(in_parts):
+    landing, before_each = in_parts
+    before_each(lambda number: landing.write("in/a", b"newer") if number == 5 else None)
+    with pytest.raises(SupersededObjectError, match="in/a"):
+        landing.move_version(landing.find("in/a"), "aside/a")
+    assert keys(landing) == ["in/a"]
+    assert landing.read("in/a") == b"newer"
+    assert unfinished(landing) == []
+
+
+def test_a_step_that_is_terminated_in_the_middle_of_a_copy_leaves_nothing_behind(in_parts):
+    landing, before_each = in_parts
+    main = threading.main_thread().ident
+
+    def called(number):
+        if number == 5:
+            signal.pthread_kill(main, signal.SIGINT)
+
+    before_each(called)
+    with pytest.raises(KeyboardInterrupt):
+        landing.move_version(landing.find("in/a"), "aside/a")
+    assert keys(landing) == ["in/a"]
+    assert unfinished(landing) == []
 
 
 def test_without_an_etag_size_and_time_tell_versions_apart():

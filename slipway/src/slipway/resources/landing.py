@@ -153,7 +153,8 @@ class LandingBucket(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         Copied first, then deleted, each on condition that it is this version: a newer one that arrives in
         between stays where it is, and False is returned (the copy is made all the same). After a crash in
-        between, moving again completes it. Above 5 GB the copy is made in parts. Does not go through this process.
+        between, moving again completes it. The bytes do not go through this process; those of a large object are
+        copied in several parts at once.
 
         Raises:
             SupersededObjectError: there is another version; nothing was copied.

@@ -16,12 +16,15 @@ from slipway.resources import landing
 if TYPE_CHECKING:
     from slipway.resources.landing import LandingBucket, LandingObject
 
-LARGEST_COPY = 5 * 1024**3
-"""Bytes that S3 copies in one request."""
-PART = 512 * 1024**2
-"""Bytes of a part of a larger copy; S3 allows 10,000 parts."""
+PART = 256 * 1024**2
+"""Bytes of a part. What is larger is copied in parts: one request copies up to 5 GiB, and no part faster than a server
+reads it. boto3 makes them larger where there would be more than S3's 10,000."""
+PARTS_AT_ONCE = 8
+"""Requests that wait for a part's copy; connections and threads are no more than these."""
 
 _REFUSED = ("PreconditionFailed", "412", "ConditionalRequestConflict")
+_OUT_OF_RANGE = ("InvalidArgument", "InvalidRange")
+"""What a server may say of a part that a smaller newer version does not have, before it looks at the condition."""
 _GONE = ("NoSuchKey", "404", "NotFound")
 _OWN_FAULT = 500
 
@@ -38,13 +41,13 @@ def move_object(bucket: "LandingBucket", found: "LandingObject", to: str) -> boo
     client, place, prefix = _client(), urlsplit(bucket.url).netloc, _prefix(bucket.url)
     source = {"Bucket": place, "Key": prefix + found.key}
     condition = {"CopySourceIfMatch": found.e_tag} if found.e_tag else {}
-    with _named(bucket, found):
-        if found.size > LARGEST_COPY:
-            _copy_in_parts(client, source, prefix + to, found.size, condition)
-        else:
-            client.copy_object(Bucket=place, Key=prefix + to, CopySource=source, **condition)
+    from boto3.s3.transfer import TransferConfig  # noqa: PLC0415
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
+    config = TransferConfig(multipart_threshold=PART, multipart_chunksize=PART, max_concurrency=PARTS_AT_ONCE)
+    with _named(bucket, found):
+        # Asks for the size first; ends the upload of what can't be copied whole.
+        client.copy(source, place, prefix + to, ExtraArgs=condition, Config=config)
     with _named(bucket, found):
         try:
             client.delete_object(**source, **({"IfMatch": found.e_tag} if found.e_tag else {}))
@@ -62,39 +65,12 @@ def move_file(url: str, key: str, to: str) -> None:
     (folder / key).replace(folder / to)
 
 
-def _copy_in_parts(
-    client: Any, source: dict[str, str], to: str, size: int, condition: dict[str, str]
-) -> None:
-    bucket = source["Bucket"]
-    upload = client.create_multipart_upload(Bucket=bucket, Key=to)["UploadId"]
-    try:
-        parts = []
-        for number, start in enumerate(range(0, size, PART), start=1):
-            span = f"bytes={start}-{min(start + PART, size) - 1}"
-            copied = client.upload_part_copy(
-                Bucket=bucket,
-                Key=to,
-                UploadId=upload,
-                PartNumber=number,
-                CopySource=source,
-                CopySourceRange=span,
-                **condition,
-            )
-            parts.append({"PartNumber": number, "ETag": copied["CopyPartResult"]["ETag"]})
-        client.complete_multipart_upload(
-            Bucket=bucket, Key=to, UploadId=upload, MultipartUpload={"Parts": parts}
-        )
-    except BaseException:
-        client.abort_multipart_upload(Bucket=bucket, Key=to, UploadId=upload)
-        raise
-
-
 def _client() -> Any:
     import boto3  # noqa: PLC0415 - 0.3 CPU-s, for the few files that are moved
     from botocore.config import Config  # noqa: PLC0415
 
-    # A copy of 5 GB is one request that is answered when it is done.
-    config = Config(read_timeout=1800, retries={"mode": "standard", "max_attempts": 5})
+    # A copy is answered when it is done.
+    config = Config(read_timeout=600, retries={"mode": "standard", "max_attempts": 5})
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
     return boto3.client("s3", endpoint_url=endpoint, region_name=os.environ.get("AWS_REGION"), config=config)
 
@@ -118,7 +94,8 @@ def _named(bucket: "LandingBucket", found: "LandingObject") -> Iterator[None]:
         yield
     except ClientError as error:
         code = _code(error)
-        if code in _REFUSED:
+        shrunk = code in _OUT_OF_RANGE and bucket.find(found.key).version != found.version
+        if code in _REFUSED or shrunk:
             raise landing.superseded(place, found.version, "another") from error
         if code in _GONE:
             raise landing.MissingObjectError(f"{place}: there is no such object", url=place) from error
