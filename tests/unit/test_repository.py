@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.local.errors import LocalPlatformError
+from slipway.errors import RepositoryError
 from slipway.local.programs import code_server_name
 from slipway.repository import find_root, read_repository
 
@@ -43,7 +43,7 @@ def test_wishes_of_a_location_are_read(tmp_path: Path) -> None:
 
 
 def test_an_unknown_location_is_answered_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(LocalPlatformError, match="no code location 'salse'") as caught:
+    with pytest.raises(RepositoryError, match="no code location 'salse'") as caught:
         read_repository(checkout(tmp_path, "sales", "orders")).code_location("salse")
     assert caught.value.hint == "dg.toml lists: sales, orders."
 
@@ -51,19 +51,19 @@ def test_an_unknown_location_is_answered_with_the_known_ones(tmp_path: Path) -> 
 def test_a_listed_folder_without_a_project_is_named(tmp_path: Path) -> None:
     checkout(tmp_path, "sales")
     (tmp_path / "code_locations/sales/pyproject.toml").unlink()
-    with pytest.raises(LocalPlatformError, match=r"sales/pyproject\.toml is missing"):
+    with pytest.raises(RepositoryError, match=r"sales/pyproject\.toml is missing"):
         read_repository(tmp_path)
 
 
 def test_a_project_that_is_not_dgs_is_named(tmp_path: Path) -> None:
     checkout(tmp_path, "sales")
     (tmp_path / "code_locations/sales/pyproject.toml").write_text("[project]\n")
-    with pytest.raises(LocalPlatformError, match="names no root_module"):
+    with pytest.raises(RepositoryError, match="names no root_module"):
         read_repository(tmp_path)
 
 
 def test_the_root_is_found_from_below_and_missed_outside(tmp_path: Path) -> None:
     root = checkout(tmp_path / "here", "sales") if (tmp_path / "here").mkdir() is None else tmp_path
     assert find_root(root / "code_locations" / "sales") == root
-    with pytest.raises(LocalPlatformError, match="not inside a Slipway checkout"):
+    with pytest.raises(RepositoryError, match="not inside a Slipway checkout"):
         find_root(tmp_path)

@@ -16,6 +16,14 @@ class UserError(Exception):
         self.hint = hint
 
 
+class RepositoryError(UserError):
+    """The checkout lacks something, or one of its files says something that does not fit."""
+
+
+class WebserverError(UserError):
+    """A webserver that does not answer, or refuses what it is asked."""
+
+
 def indented(text: str, longest: int = 1500) -> str:
     """Return the end of a program's output, set off for an error message."""
     return "\n".join("    " + line for line in text.strip()[-longest:].splitlines())

@@ -1,4 +1,4 @@
-"""The webserver's GraphQL API, as far as the local platform asks it.
+"""The webserver's GraphQL API, as far as the commands ask it.
 
 Questions and answers only; what to do with them belongs to the callers.
 """
@@ -10,8 +10,7 @@ from typing import Any
 import httpx
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
-from slipway.local.errors import LocalPlatformError
-from slipway.local.ports import HOST
+from slipway.errors import WebserverError
 
 REPOSITORY = "__repository__"
 RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -55,16 +54,16 @@ class RunProgress:
 
 
 class GraphQL:
-    """Client of one webserver on this machine."""
+    """Client of one webserver on this machine, or forwarded to a port of it."""
 
     def __init__(self, port: int) -> None:
-        self.url = f"http://{HOST}:{port}"
+        self.url = f"http://127.0.0.1:{port}"
 
     def ask(self, query: str, **variables: object) -> dict[str, Any]:
         """Return `data` of a query; questions are repeated for a while, mutations never.
 
         Raises:
-            LocalPlatformError: the webserver can't be reached or rejects the query.
+            WebserverError: the webserver can't be reached or rejects the query.
         """
         way_out = "`make status` shows what runs; `make logs` shows what it said."
         mutates = query.startswith("mutation")
@@ -72,13 +71,9 @@ class GraphQL:
         try:
             body = post({"query": query, "variables": variables}, _MUTATION_SECONDS if mutates else 60)
         except httpx.HTTPError as error:
-            raise LocalPlatformError(
-                f"The webserver at {self.url} does not answer: {error}", way_out
-            ) from error
+            raise WebserverError(f"The webserver at {self.url} does not answer: {error}", way_out) from error
         if body.get("errors"):
-            raise LocalPlatformError(
-                f"The webserver rejected a query: {body['errors'][0]['message']}", way_out
-            )
+            raise WebserverError(f"The webserver rejected a query: {body['errors'][0]['message']}", way_out)
         return dict(body["data"])
 
     def _post(self, question: dict[str, Any], seconds: float) -> dict[str, Any]:
@@ -110,7 +105,7 @@ class GraphQL:
         """Return the partition keys of a job, oldest first; empty without partitions."""
         found = self.ask(_PARTITIONS, selector=_job_selector(location, job))["pipelineOrError"]
         if found["__typename"] != "Pipeline":
-            raise LocalPlatformError(f"{location} has no job {job!r}: {found.get('message', '')}", _SEE_UI)
+            raise WebserverError(f"{location} has no job {job!r}: {found.get('message', '')}", _SEE_UI)
         return list(found["partitionKeysOrError"].get("partitionKeys", []))
 
     def launch(self, location: str, job: str, tags: dict[str, str]) -> str:
@@ -124,7 +119,7 @@ class GraphQL:
         launched = self.ask(_LAUNCH, parameters=parameters)["launchRun"]
         if launched["__typename"] != "LaunchRunSuccess":
             reason = launched.get("message") or launched.get("errors") or launched["__typename"]
-            raise LocalPlatformError(f"The run of {job} could not be launched: {reason}", _SEE_UI)
+            raise WebserverError(f"The run of {job} could not be launched: {reason}", _SEE_UI)
         return str(launched["run"]["runId"])
 
     def latest_run(self, tag: str, value: str) -> tuple[str, str] | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slipway.local.errors import LocalPlatformError
+from slipway.errors import RepositoryError
 
 # Dagster's own limit: every place is a row.
 LARGEST_POOL = 1000
@@ -68,35 +68,33 @@ class Repository:
         """Return the code location called `name`.
 
         Raises:
-            LocalPlatformError: there is none; the message lists those that exist.
+            RepositoryError: there is none; the message lists those that exist.
         """
         for location in self.code_locations:
             if location.name == name:
                 return location
         known = ", ".join(location.name for location in self.code_locations)
-        raise LocalPlatformError(f"There is no code location {name!r}.", f"dg.toml lists: {known}.")
+        raise RepositoryError(f"There is no code location {name!r}.", f"dg.toml lists: {known}.")
 
 
 def find_root(start: Path | None = None) -> Path:
     """Return the folder of the checkout around `start` (the working folder by default).
 
     Raises:
-        LocalPlatformError: no folder above holds a dg.toml with [workspace] and a versions.env.
+        RepositoryError: no folder above holds a dg.toml with [workspace] and a versions.env.
     """
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
         if (folder / "dg.toml").is_file() and (folder / "versions.env").is_file():
             return folder
-    raise LocalPlatformError(
-        f"{here} is not inside a Slipway checkout.", "Go to the folder that holds dg.toml."
-    )
+    raise RepositoryError(f"{here} is not inside a Slipway checkout.", "Go to the folder that holds dg.toml.")
 
 
 def read_repository(root: Path) -> Repository:
     """Read the checkout at `root`.
 
     Raises:
-        LocalPlatformError: a file is missing or names something that does not exist.
+        RepositoryError: a file is missing or names something that does not exist.
     """
     projects = _read_toml(root / "dg.toml").get("workspace", {}).get("projects", [])
     locations = tuple(_read_location(root / project["path"]) for project in projects)
@@ -115,7 +113,7 @@ def _read_location(path: Path) -> CodeLocation:
     try:
         module = project["tool"]["dg"]["project"]["root_module"]
     except KeyError:
-        raise LocalPlatformError(
+        raise RepositoryError(
             f"{path / 'pyproject.toml'} names no root_module in [tool.dg.project].",
             "Every code location that dg.toml lists is a dg project.",
         ) from None
@@ -139,7 +137,7 @@ def _read_location(path: Path) -> CodeLocation:
 def _pools(limits: dict[str, Any], path: Path) -> dict[str, int]:
     for name, limit in limits.items():
         if not isinstance(limit, int) or not 1 <= limit <= LARGEST_POOL:
-            raise LocalPlatformError(
+            raise RepositoryError(
                 f"{path / 'pyproject.toml'} gives the pool {name!r} the limit {limit!r}.",
                 f"A limit is a whole number from 1 to {LARGEST_POOL}.",
             )
@@ -150,8 +148,8 @@ def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text())
     except FileNotFoundError:
-        raise LocalPlatformError(
+        raise RepositoryError(
             f"{file} is missing.", "dg.toml lists the code locations; see README.md."
         ) from None
     except tomllib.TOMLDecodeError as error:
-        raise LocalPlatformError(f"{file} is not valid TOML: {error}", "Correct it and try again.") from error
+        raise RepositoryError(f"{file} is not valid TOML: {error}", "Correct it and try again.") from error

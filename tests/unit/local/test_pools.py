@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from slipway.errors import RepositoryError
 from slipway.local import pools
 from slipway.local.errors import LocalPlatformError
 from slipway.repository import CodeLocation, read_repository
@@ -40,7 +41,7 @@ def test_two_locations_that_disagree_are_both_named() -> None:
 def test_a_limit_that_is_no_number_of_steps_is_refused(tmp_path: Path, limit: str) -> None:
     file = checkout(tmp_path, "shop") / "code_locations/shop/pyproject.toml"
     file.write_text(file.read_text() + f"[tool.slipway.pools]\ntill = {limit}\n")
-    with pytest.raises(LocalPlatformError, match="gives the pool 'till' the limit"):
+    with pytest.raises(RepositoryError, match="gives the pool 'till' the limit"):
         read_repository(tmp_path)
 
 

@@ -21,7 +21,7 @@ def open_platform() -> LocalPlatform:
     """Return the platform of the checkout that the working folder is in; touches nothing.
 
     Raises:
-        LocalPlatformError: the working folder is in no checkout, or the checkout can't be read.
+        RepositoryError: the working folder is in no checkout, or the checkout can't be read.
     """
     root = find_root()
     state = Path(os.environ.get(STATE_VARIABLE) or root / ".slipway")

@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from slipway.errors import WebserverError
 from slipway.local.backfill.launches import Backfills, Progress
 from slipway.local.errors import LocalPlatformError
 
@@ -50,7 +51,7 @@ def follow(backfills: Backfills, ids: Sequence[str], console: Console) -> bool:
     """
     try:
         ended = _watch(backfills, ids, console)
-    except LocalPlatformError as error:
+    except WebserverError as error:
         way_out = f"It goes on when the platform does (`make up`). {ways_back(' '.join(ids))}"
         raise LocalPlatformError(f"The backfill can't be watched any more. {error}", way_out) from error
     except KeyboardInterrupt:
