@@ -7,29 +7,25 @@ import importlib.metadata
 import os
 import shutil
 import signal
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from slipway.errors import indented
-from slipway.graphql import GraphQL, LocationStatus
+from slipway.graphql import GraphQL
 from slipway.local import additions, binaries, instance, locations, pools, postgres, probes, s3
+from slipway.local.code_servers import CodeServers
 from slipway.local.errors import LocalPlatformError
 from slipway.local.first_run import materialize_all
 from slipway.local.ports import CHOICE, DEFAULT_BASE, VARIABLE, Ports, check_free, find_base
-from slipway.local.programs import DAEMON, POSTGRES, S3, WATCHER, WEBSERVER, Plan, code_server_name
+from slipway.local.programs import DAEMON, POSTGRES, S3, WATCHER, WEBSERVER, Plan
 from slipway.local.secrets import load_secrets
 from slipway.local.state import StateFolder
 from slipway.local.supervision import Supervisor, clear_leftovers, leftovers, stop_processes
 from slipway.progress import Steps
 from slipway.repository import CodeLocation, Repository
 
-READY_SECONDS = 60.0
-# How long supervisord may wait between two tries before a process counts as broken: its first waits are 1 to 3 s.
-FAILING_SECONDS = 2.5
 # A fresh platform with its demo data takes 0.4 GB; a full disk in the middle of a run is worse than an early word.
 NEEDED_BYTES = 600 * 1024**2
 
@@ -108,7 +104,7 @@ class LocalPlatform:
             self._start_s3(plan)
             web = GraphQL(ports.webserver)
             additions.announce(plan, self.supervisor, web)
-            self._check_locations(plan, web)
+            self._check_locations(CodeServers(plan, self.supervisor), web)
             self._apply_pools(web)
             if options.materialize:
                 materialize_all(web, self.repository.code_locations, self.steps)
@@ -153,11 +149,11 @@ class LocalPlatform:
             if not self.supervisor.is_running():
                 raise LocalPlatformError("The platform does not run.", "Start it with `make up`.")
             plan = self._plan(self.ports(), self.state)
-            web = GraphQL(plan.ports.webserver)
+            servers, web = CodeServers(plan, self.supervisor), GraphQL(plan.ports.webserver)
             for location in chosen:
                 locations.prepare(location)
-                self._restart(plan, web, location)
-            self._check_locations(plan, web)
+                servers.restart(location, web)
+            self._check_locations(servers, web)
             self._apply_pools(web)
 
     def _clear_way(self, ports: Ports) -> None:
@@ -208,7 +204,7 @@ class LocalPlatform:
     def _start_postgres(self, plan: Plan) -> None:
         with self.steps.step("Postgres"):
             self.supervisor.start(POSTGRES)
-            self._wait_for(POSTGRES, lambda: probes.postgres_serves(plan))
+            probes.wait_for(self.supervisor, POSTGRES, lambda: probes.postgres_serves(plan))
             with postgres.connect(plan.postgres, plan.secrets) as connection:
                 postgres.ensure_role(connection, postgres.DAGSTER, plan.secrets.dagster_password)
                 postgres.ensure_database(connection, postgres.DAGSTER, postgres.DAGSTER)
@@ -218,18 +214,18 @@ class LocalPlatform:
     def _start_s3(self, plan: Plan) -> None:
         with self.steps.step("S3 server"):
             self.supervisor.start(S3)
-            self._wait_for(S3, lambda: probes.s3_serves(plan))
+            probes.wait_for(self.supervisor, S3, lambda: probes.s3_serves(plan))
 
     def _start_dagster(self, plan: Plan, options: Options, *, migrate: bool) -> None:
-        for location in self.repository.code_locations:
-            self.supervisor.start(code_server_name(location))
+        servers = CodeServers(plan, self.supervisor)
+        servers.start()
         if not self.supervisor.process(DAEMON).running:
             with self.steps.step("Dagster's database") as say:
                 interrupted = instance.prepare_instance(plan, migrate=migrate)
                 if interrupted:
                     say(f"{interrupted} interrupted runs are handed to the daemon")
                 self.state.write_marker(dagster=_dagster_version())
-        self._await_code_servers(plan)
+        servers.wait()
         for name in (WEBSERVER, DAEMON, WATCHER):
             self.supervisor.start(name)
         for location in self.repository.code_locations:
@@ -238,38 +234,16 @@ class LocalPlatform:
                     locations.load_demo(location, plan, options.demo_arguments.get(location.name, ()), say)
         with self.steps.step("Webserver, daemon and watcher"):
             web = GraphQL(plan.ports.webserver)
-            self._wait_for(WEBSERVER, web.answers)
+            probes.wait_for(self.supervisor, WEBSERVER, web.answers)
             for name in (DAEMON, WATCHER):
-                self._wait_for(name, partial(self._runs, name))
+                probes.wait_for(self.supervisor, name, partial(self._runs, name))
 
     def _runs(self, name: str) -> bool:
         return self.supervisor.process(name).running
 
-    def _await_code_servers(self, plan: Plan) -> None:
-        """Wait until the code servers listen: a daemon that finds one missing drops the retries of its runs."""
-        for index, location in enumerate(self.repository.code_locations):
-            port = plan.ports.code_server(index)
-            # One that does not come up must not hold back the others; `_check_locations` reports it.
-            with suppress(LocalPlatformError):
-                self._wait_for(code_server_name(location), partial(probes.listens, port))
-
-    def _check_locations(self, plan: Plan, web: GraphQL) -> None:
-        """Wait until every code location is served; restart those whose import failed before, once."""
+    def _check_locations(self, servers: CodeServers, web: GraphQL) -> None:
         with self.steps.step("Code locations") as say:
-            for status in self._settled(web):
-                if status.error:
-                    self._restart(plan, web, self.repository.code_location(status.name))
-            states = self._settled(web)
-            broken = [status for status in states if status.error]
-            if broken:
-                raise LocalPlatformError(
-                    "\n".join(
-                        f"Code location {at.name} can't be loaded:\n{indented(at.error or '')}"
-                        for at in broken
-                    ),
-                    "The others are served. Correct it and run `make up` again, or `make reload`.",
-                )
-            say(", ".join(status.name for status in states))
+            say(", ".join(servers.check(web)))
 
     def _apply_pools(self, web: GraphQL) -> None:
         """Bring pools that were changed while the platform runs; a start has them from `prepare_instance`."""
@@ -277,47 +251,6 @@ class LocalPlatform:
             wanted = pools.declared(self.repository.code_locations)
             say("; ".join(pools.apply_over_graphql(web, wanted)) or ", ".join(wanted) or "none declared")
 
-    def _settled(self, web: GraphQL) -> list[LocationStatus]:
-        deadline = time.monotonic() + READY_SECONDS
-        while True:
-            states = web.locations()
-            if states and not any(status.loading or _not_up_yet(status) for status in states):
-                return states
-            if time.monotonic() > deadline:
-                return states
-            for status in states:
-                if _not_up_yet(status):
-                    web.reload(status.name)
-            time.sleep(0.2)
-
-    def _restart(self, plan: Plan, web: GraphQL, location: CodeLocation) -> None:
-        name = code_server_name(location)
-        self.supervisor.stop(name)
-        self.supervisor.start(name)
-        port = plan.ports.code_server(self.repository.code_locations.index(location))
-        self._wait_for(name, lambda: probes.listens(port))
-        web.reload(location.name)
-
-    def _wait_for(self, name: str, ready: Callable[[], bool]) -> None:
-        """Wait until a process serves; one that keeps ending is given up long before the time is over."""
-        began = failing_since = time.monotonic()
-        while not ready():
-            now = time.monotonic()
-            process = self.supervisor.process(name)
-            if process.state not in ("BACKOFF", "FATAL"):
-                failing_since = now
-            if now - began > READY_SECONDS or now - failing_since > FAILING_SECONDS:
-                raise LocalPlatformError(
-                    f"{name} does not come up. The end of its log:\n{indented(self.supervisor.log_tail(name))}",
-                    f"The whole log is {self.state.logs / (name + '.log')}.",
-                )
-            time.sleep(0.1)
-
 
 def _dagster_version() -> str:
     return importlib.metadata.version("dagster")
-
-
-def _not_up_yet(status: LocationStatus) -> bool:
-    """Whether the error is only that the code server was not listening when the webserver asked."""
-    return "Could not reach user code server" in (status.error or "")
