@@ -14,6 +14,7 @@ from sales.defs.files import assets, jobs
 from sales.defs.files.folder import CsvFolder
 from sales.defs.monthly import report
 from slipway.environment import Environment, current_environment
+from slipway.launch import in_process_executor
 from slipway.resources import platform_resources
 from slipway.retries import build_overlooked_retries_sensor
 
@@ -36,7 +37,7 @@ def build_defs(
         ],
         resources=resources,
         # Steps take tenths of a second; a process for each would take four seconds more.
-        executor=dg.in_process_executor,
+        executor=in_process_executor,
     )
 
 
