@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -94,19 +95,28 @@ def test_a_year_of_seven_assets_killed_at_random_moments(year: Year) -> None:
 
 
 def leave_by_ctrl_c(platform: Platform) -> str:
-    """Launch a backfill, interrupt the command that shows it, and return the backfill's id."""
+    """Launch a backfill, interrupt the commands that show it, and return the backfill's id."""
     with platform.start("backfill", "step_1+", *RANGE) as command:
         assert command.stdout
         backfill = command.stdout.readline().split("Launched backfill ")[1].split()[0]
+        # At once: nothing of it has been shown yet.
+        left(command, backfill)
+    with platform.start("backfill", "--follow", backfill) as command:
+        assert command.stdout
         assert f"backfill {backfill}: requested" in command.stdout.readline()
-        command.send_signal(signal.SIGINT)
-        said = command.stdout.read()
+        left(command, backfill)
+    return backfill
+
+
+def left(command: subprocess.Popen[str], backfill: str) -> None:
+    """Interrupt a command that shows a backfill, and see that it tells how to come back."""
+    command.send_signal(signal.SIGINT)
+    said, _ = command.communicate(timeout=60)
     assert command.returncode == 130, said
     assert f"Backfill {backfill} goes on without this command" in said
     assert f"slipway backfill --follow {backfill}" in said
     assert f"slipway backfill --cancel {backfill}" in said
     assert "Traceback" not in said
-    return backfill
 
 
 def test_one_is_left_by_ctrl_c_fails_and_is_resumed_while_another_is_cancelled(year: Year) -> None:

@@ -3,7 +3,8 @@
 A few lines over `slipway.local.backfill`. Does not belong here: what is chosen and how it is shown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -43,25 +44,39 @@ def backfill(  # noqa: PLR0913, PLR0917 - each option is a parameter
     Ends of this command, Ctrl-C included, leave the backfill going.
     """
     work = steps.Work.of(open_platform(), console)
-    if handled := [each for each in (followed, canceled, resumed) if each]:
-        if len(handled) > 1 or assets:
-            raise LocalPlatformError("--follow, --cancel and --resume stand alone.", "Choose one of them.")
-        if canceled:
-            work.cancel(canceled, wait=wait)
+    with interruptible(work):
+        if handled := [each for each in (followed, canceled, resumed) if each]:
+            if len(handled) > 1 or assets:
+                raise LocalPlatformError(
+                    "--follow, --cancel and --resume stand alone.", "Choose one of them."
+                )
+            if canceled:
+                work.cancel(canceled, wait=wait)
+                return
+            end(work, [work.resume(resumed) if resumed else handled[0]], wait=wait)
             return
-        end(work, [work.resume(resumed) if resumed else handled[0]], wait=wait)
-        return
-    if not assets:
-        raise LocalPlatformError("No asset is named.", "For example: slipway backfill daily_orders --missing")
-    wishes = steps.Wishes(first, last, missing=missing, everything=everything, location=location)
-    targets = work.choose(assets, wishes)
-    if not targets:
-        console.print("Nothing is missing.")
-        return
-    if dry_run:
-        work.show_plan(targets)
-        return
-    end(work, [work.launch(targets, steps.tags_of(tags or []))], wait=wait)
+        if not assets:
+            raise LocalPlatformError(
+                "No asset is named.", "For example: slipway backfill daily_orders --missing"
+            )
+        wishes = steps.Wishes(first, last, missing=missing, everything=everything, location=location)
+        targets = work.choose(assets, wishes)
+        if not targets:
+            console.print("Nothing is missing.")
+        elif dry_run:
+            work.show_plan(targets)
+        else:
+            end(work, [work.launch(targets, steps.tags_of(tags or []))], wait=wait)
+
+
+@contextmanager
+def interruptible(work: steps.Work) -> Iterator[None]:
+    """Let Ctrl-C end the command with 130, after a word on what goes on without it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        work.say_what_goes_on()
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def end(work: steps.Work, backfills: Sequence[str | None], *, wait: bool) -> None:
@@ -69,10 +84,5 @@ def end(work: steps.Work, backfills: Sequence[str | None], *, wait: bool) -> Non
     going = [each for each in backfills if each]
     if not wait:
         work.say_ways_back(going)
-        return
-    try:
-        succeeded = work.follow(going)
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    if not succeeded:
+    elif not work.follow(going):
         raise typer.Exit(1)

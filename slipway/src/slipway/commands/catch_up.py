@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.commands.backfill import end
+from slipway.commands.backfill import end, interruptible
 from slipway.commands.checkout import console, open_platform
 from slipway.local.backfill.command import Work
 
@@ -25,12 +25,13 @@ def catch_up(
     For after a downtime: a schedule makes up for its last tick only. Exits with 1 if any partition failed.
     """
     work = Work.of(open_platform(), console)
-    found = work.missed(location, first)
-    if not found:
-        console.print("Nothing was missed.")
-        return
-    for name, targets in found.items():
-        console.print(f"Missing in [bold]{name}[/bold]:")
-        work.show_plan(targets)
-    if not dry_run:
-        end(work, [work.launch(targets, {}, "catch-up") for targets in found.values()], wait=wait)
+    with interruptible(work):
+        found = work.missed(location, first)
+        if not found:
+            console.print("Nothing was missed.")
+            return
+        for name, targets in found.items():
+            console.print(f"Missing in [bold]{name}[/bold]:")
+            work.show_plan(targets)
+        if not dry_run:
+            end(work, [work.launch(targets, {}, "catch-up") for targets in found.values()], wait=wait)

@@ -4,8 +4,8 @@ Does not belong here: options (`slipway.commands`) and how progress looks (`foll
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -16,6 +16,7 @@ from slipway import limits
 from slipway.graphql import GraphQL
 from slipway.local.backfill import following, plan
 from slipway.local.backfill.assets import Asset, read_assets
+from slipway.local.backfill.interruption import held_back
 from slipway.local.backfill.launches import LAUNCHED_BY_TAG, Backfills
 from slipway.local.backfill.plan import Target
 from slipway.local.backfill.selection import select
@@ -25,6 +26,10 @@ from slipway.local.programs import DAEMON, WEBSERVER
 
 _SHOWN_RANGES = 6
 _CANCEL_SECONDS = 120.0
+_WAIT_FOR_ID = (
+    "Interrupted; waiting to be told which backfill goes on. "
+    "After another Ctrl-C, only the UI tells whether there is one (Runs, Backfills)."
+)
 
 
 @dataclass(frozen=True)
@@ -40,10 +45,15 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Work:
-    """One command at work on a running platform."""
+    """One command at work on a running platform.
+
+    Attributes:
+        going: the backfills that go on without this command, should it be interrupted.
+    """
 
     backfills: Backfills
     console: Console
+    going: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, platform: LocalPlatform, console: Console) -> "Work":
@@ -133,7 +143,7 @@ class Work:
         keys = sorted(key for target in targets for key in target.keys[:1] + target.keys[-1:])
         span = f", {keys[0]} to {keys[-1]}" if keys else ""
         every = {**limits.BULK, LAUNCHED_BY_TAG: name, **tags}
-        backfill = self.backfills.launch(targets, f"{name}: {shown}{span}", every)
+        backfill = self._handed_over(lambda: self.backfills.launch(targets, f"{name}: {shown}{span}", every))
         self.console.print(
             f"Launched backfill [bold]{backfill}[/bold] of {escape(shown)}{span}: "
             f"{self.backfills.web.url}/runs/b/{backfill}",
@@ -143,7 +153,17 @@ class Work:
 
     def follow(self, backfills: Sequence[str]) -> bool:
         """Show backfills until they have ended; return whether all was materialized."""
+        self.going[:] = backfills
         return following.follow(self.backfills, backfills, self.console)
+
+    def say_what_goes_on(self) -> None:
+        """Print, after an interruption, what goes on without this command, and how to come back to it."""
+        for each in self.going:
+            self.console.print(
+                f"Backfill {each} goes on without this command. {following.ways_back(each)}", soft_wrap=True
+            )
+        if not self.going:
+            self.console.print("Interrupted.")
 
     def say_ways_back(self, backfills: Sequence[str]) -> None:
         """Print how to come back to backfills that go on."""
@@ -159,7 +179,7 @@ class Work:
         if before.succeeded:
             self.console.print(f"Backfill {backfill} has materialized everything; nothing is left.")
             return None
-        again = self.backfills.again(backfill)
+        again = self._handed_over(lambda: self.backfills.again(backfill))
         left = before.total("targeted") - before.total("materialized")
         self.console.print(
             f"Launched backfill [bold]{again}[/bold] of the {left:,} partitions that {backfill} left."
@@ -176,6 +196,7 @@ class Work:
             self.console.print(f"Backfill {backfill} has ended before.")
             return
         self.backfills.cancel(backfill)
+        self.console.print(f"Backfill {backfill} is being cancelled.")
         deadline = time.monotonic() + _CANCEL_SECONDS
         while wait and (now := self.backfills.progress(backfill)).active:
             if time.monotonic() > deadline:
@@ -185,6 +206,13 @@ class Work:
                 )
             time.sleep(following.POLL_SECONDS)
         self.console.print(f"Backfill {backfill} is cancelled; what it had materialized is kept.")
+
+    def _handed_over(self, launch: Callable[[], str]) -> str:
+        """Return the id of what `launch` launches; an interruption meanwhile waits until that is known."""
+        with held_back(lambda: self.console.print(_WAIT_FOR_ID, soft_wrap=True)):
+            backfill = launch()
+            self.going.append(backfill)
+        return backfill
 
 
 def tags_of(pairs: Sequence[str]) -> dict[str, str]:

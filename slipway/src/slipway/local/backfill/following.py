@@ -47,17 +47,14 @@ class Pace:
 def follow(backfills: Backfills, ids: Sequence[str], console: Console) -> bool:
     """Show backfills until all have ended; return whether everything was materialized.
 
-    An interruption by the keyboard says how to come back, and is passed on.
+    Raises:
+        LocalPlatformError: the webserver does not answer any more; the hint says how to come back.
     """
     try:
         ended = _watch(backfills, ids, console)
     except WebserverError as error:
         way_out = f"It goes on when the platform does (`make up`). {ways_back(' '.join(ids))}"
         raise LocalPlatformError(f"The backfill can't be watched any more. {error}", way_out) from error
-    except KeyboardInterrupt:
-        for each in ids:
-            console.print(f"Backfill {each} goes on without this command. {ways_back(each)}", soft_wrap=True)
-        raise
     for progress in ended:
         report(backfills, progress, console)
     return all(progress.succeeded for progress in ended)
