@@ -4,7 +4,11 @@ import pytest
 
 from slipway.cluster.errors import ClusterError
 from slipway.cluster.kind import Kind
-from support.cluster import Namespace, namespace, open_cluster, push_busybox
+from slipway.deploy import charts, verification
+from slipway.deploy.deployment import Deployment
+from slipway.graphql import GraphQL
+from support.cluster import ROOT, Namespace, namespace, open_cluster, push_busybox
+from support.deployed import open_deployment, slipway
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +20,26 @@ def cluster() -> Kind:
     if not found.nodes():
         pytest.skip("no cluster: `make kind-up`")
     return found
+
+
+@pytest.fixture(scope="session")
+def deployed(cluster: Kind) -> Deployment:
+    """The environment kind, deployed; with the official chart, whose version it prints."""
+    try:
+        chart = charts.find(ROOT, charts.CONTROL_PLANE)
+    except charts.ChartMissingError as missing:
+        pytest.skip(f"{missing} {missing.hint}")
+    print(f"chart {charts.version(chart)}, images {cluster.repository.versions['DAGSTER_VERSION']}")  # noqa: T201 - in the summary of a run
+    slipway("deploy", "--env", "kind")
+    return open_deployment(cluster)
+
+
+@pytest.fixture
+def api(deployed: Deployment) -> Iterator[GraphQL]:
+    """The GraphQL API of one webserver's pod."""
+    pod = verification.webserver_pods(deployed.cluster)[0]
+    with verification.webserver(deployed.cluster, pod) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")

@@ -6,76 +6,17 @@ Needs the official chart (docs/deploy.md says where it is looked for).
 import dataclasses
 import json
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from slipway.cluster.kind import Kind
-from slipway.deploy import charts, deployment, diagnosis, images, verification
+from slipway.deploy import deployment
 from slipway.deploy.deployment import Deployment
 from slipway.deploy.errors import DeployError
-from slipway.deploy.helm import Helm
-from slipway.deploy.kubectl import Cluster
-from slipway.deploy.releases import read_releases
 from slipway.graphql import GraphQL
 from slipway.progress import Steps
-from support.cluster import ROOT
+from support.deployed import control_plane, slipway, succeed
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(1500)]
-RUN_SECONDS = 300
-SLIPWAY = Path(sys.executable).with_name("slipway")
-
-
-def slipway(*arguments: str) -> str:
-    done = subprocess.run([str(SLIPWAY), *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def deployed(cluster: Kind) -> Deployment:
-    """The environment kind, deployed; with the official chart, whose version it prints."""
-    try:
-        chart = charts.find(ROOT, charts.CONTROL_PLANE)
-    except charts.ChartMissingError as missing:
-        pytest.skip(f"{missing} {missing.hint}")
-    print(f"chart {charts.version(chart)}, images {cluster.repository.versions['DAGSTER_VERSION']}")  # noqa: T201 - in the summary of a run
-    slipway("deploy", "--env", "kind")
-    releases = read_releases(ROOT)
-    target = releases.target("kind")
-    builder = images.builder_of(cluster.repository, cluster.engine, lambda _: None)
-    return Deployment(
-        ROOT,
-        "kind",
-        releases,
-        images.tags(cluster.repository, builder),
-        Cluster(cluster.tools.kubectl, target.context, target.namespace),
-        Helm(cluster.tools.helm, target.context, target.namespace),
-    )
-
-
-@pytest.fixture
-def api(deployed: Deployment) -> Iterator[GraphQL]:
-    pod = verification.webserver_pods(deployed.cluster)[0]
-    with verification.webserver(deployed.cluster, pod) as served:
-        yield served
-
-
-def ended(api: GraphQL, run: str) -> str:
-    """Wait until a run has ended and return how."""
-    deadline = time.monotonic() + RUN_SECONDS
-    while (status := api.progress(run).status) not in ("SUCCESS", "FAILURE", "CANCELED"):
-        assert time.monotonic() < deadline, f"{run} is still {status}"
-        time.sleep(0.5)
-    return status
-
-
-def control_plane(deployed: Deployment) -> list[str]:
-    pods = diagnosis.pods_of(deployed.cluster, "dagster")
-    return sorted(pod["metadata"]["uid"] for pod in pods)
 
 
 def test_a_second_call_changes_nothing(deployed: Deployment) -> None:
@@ -88,7 +29,7 @@ def test_a_second_call_changes_nothing(deployed: Deployment) -> None:
 
 def test_assets_are_made_by_a_job_and_stored_on_s3(deployed: Deployment, api: GraphQL) -> None:
     run = api.launch("orders", "daily_pipeline", {"dagster/partition": "2026-03-05"})
-    assert ended(api, run) == "SUCCESS", api.failure(run)
+    succeed(api, run)
     # The run is over before its process is.
     deployed.cluster.run(
         "wait", "job", "-l", f"dagster/run-id={run}", "--for=condition=complete", "--timeout=60s"
@@ -100,7 +41,7 @@ def test_assets_are_made_by_a_job_and_stored_on_s3(deployed: Deployment, api: Gr
 
 def test_what_steps_print_is_read_through_the_webserver(deployed: Deployment, api: GraphQL) -> None:
     run = api.launch("orders", "canary", {})
-    assert ended(api, run) == "SUCCESS", api.failure(run)
+    succeed(api, run)
     # The pod, and with it whatever its disk had, is of no more use.
     deployed.cluster.run("delete", "job", "-l", f"dagster/run-id={run}", "--wait")
     found = api.ask(_LOGS, run=run)["runOrError"]["eventConnection"]["events"]
