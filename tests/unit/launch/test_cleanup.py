@@ -68,6 +68,11 @@ def test_a_job_without_a_run_goes(tmp_path: Path, age: float, removed: bool) -> 
     assert lines == (["dagster-run-1: its run was deleted"] if removed else [])
 
 
+def test_where_no_job_is_nothing_is_done(tmp_path: Path) -> None:
+    with kubernetes_api() as api, dg.instance_for_test() as instance:
+        assert list(remove_overdue(instance, _client(api, tmp_path), "dagster", LIMITS)) == []
+
+
 def _client(api: Any, folder: Path) -> Any:
     client = kubernetes.config.new_client_from_config(api.kubeconfig(folder))
     return kubernetes.client.BatchV1Api(client)

@@ -10,7 +10,7 @@ Runs in the cluster, every few minutes (helm/platform, cleanup). Does not belong
 import argparse
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,7 +94,10 @@ def _pages(batch_api: Any, namespace: str) -> Iterator[Any]:
             return
 
 
-def _runs(instance: DagsterInstance, run_ids: Iterable[str]) -> Mapping[str, RunRecord]:
+def _runs(instance: DagsterInstance, run_ids: Collection[str]) -> Mapping[str, RunRecord]:
+    if not run_ids:
+        # Dagster refuses to be asked for no run.
+        return {}
     records = instance.get_run_records(RunsFilter(run_ids=sorted(run_ids)))
     return {record.dagster_run.run_id: record for record in records}
 
