@@ -63,14 +63,19 @@ images: ## Build the images that have changed; NAME=orders for one, OPTIONS=--pu
 	@$(SLIPWAY) images build $(NAME) $(OPTIONS)
 
 .PHONY: deploy
-deploy: ## Install or upgrade an environment: ENV=kind; NAME=orders for one release (docs/deploy.md)
+deploy: ## Install or upgrade an environment: ENV=kind; NAME=orders for one release; BUNDLE=file (docs/deploy.md)
 	@$(INSTALL)
-	@$(SLIPWAY) deploy $(if $(ENV),--env $(ENV)) $(NAME) $(OPTIONS)
+	@$(SLIPWAY) deploy $(if $(ENV),--env $(ENV)) $(if $(BUNDLE),--bundle $(BUNDLE)) $(NAME) $(OPTIONS)
 
 .PHONY: diff
 diff: ## Show what `make deploy ENV=kind` would change
 	@$(INSTALL)
 	@$(SLIPWAY) diff $(if $(ENV),--env $(ENV)) $(NAME)
+
+.PHONY: bundle
+bundle: ## Write images, charts and checksums into one archive, to deploy where there is no internet: ENV=prod
+	@$(INSTALL)
+	@$(SLIPWAY) bundle $(if $(ENV),--env $(ENV)) $(NAME) $(OPTIONS)
 
 ##@ Development
 

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from slipway.commands import alerts, images, kind
 from slipway.commands.backfill import backfill
+from slipway.commands.bundle import bundle
 from slipway.commands.catch_up import catch_up
 from slipway.commands.checkout import console, open_platform
 from slipway.commands.contracts import contracts
@@ -141,6 +142,7 @@ def _demo_arguments(platform: LocalPlatform, option: str) -> tuple[str, tuple[st
 
 
 app.command()(backfill)
+app.command()(bundle)
 app.command()(contracts)
 app.command()(deploy)
 app.command()(diff)

@@ -3,22 +3,20 @@
 Does not belong here: what either does (`slipway.deploy`).
 """
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 import yaml
 from rich.syntax import Syntax
 
-from slipway.cluster.tools import find_tools
+from slipway.commands import plan
 from slipway.commands.checkout import console
-from slipway.deploy import charts, demo, deployment, images, verification
+from slipway.deploy import demo, deployment, verification
 from slipway.deploy.deployment import Deployment
 from slipway.deploy.difference import summary
-from slipway.deploy.helm import Helm
-from slipway.deploy.kubectl import Cluster
 from slipway.deploy.releases import Release, read_releases, values_of
 from slipway.environment import Environment
-from slipway.images.build import Builder
 from slipway.progress import Steps
 from slipway.repository import Repository, find_root, read_repository
 
@@ -26,20 +24,24 @@ Where = Annotated[
     Environment, typer.Option("--env", help="The environment, as charts-values/releases.yaml lists it.")
 ]
 Names = Annotated[list[str] | None, typer.Argument(help="Releases; all of the environment by default.")]
+FromBundle = Annotated[
+    Path | None,
+    typer.Option("--bundle", help="Take images, charts, helm and kubectl from what `slipway bundle` wrote."),
+]
 
 
 def deploy(
     env: Where,
     names: Names = None,
     verify: Annotated[bool, typer.Option(help="Prove afterwards that the platform works.")] = True,
+    bundle: FromBundle = None,
 ) -> None:
     """Install or upgrade an environment's releases in their order, and prove that the platform works."""
     repository, steps = read_repository(find_root()), Steps(console)
-    with steps.shown():
-        planned, builder = _plan(repository, env, steps)
-        wanted = _wanted(planned, names)
+    with steps.shown(), plan.opened(repository, env, steps, bundle) as opened:
+        planned, wanted = opened.deployment, opened.wanted(names)
         with steps.step("images") as say:
-            images.ensure(repository, builder, planned.releases.target(env).registry, wanted, say)
+            opened.push(wanted, say)
             say("all pushed")
         with steps.step("namespace and Secrets") as say:
             made = deployment.prepare_namespace(planned)
@@ -49,19 +51,19 @@ def deploy(
             _load_demo(repository, planned, wanted, steps)
         if verify:
             _verify(planned, steps)
-    console.print(f"Changed: {', '.join(changed)}." if changed else "Nothing changed.")
-    console.print(_how_to_see(planned))
+        console.print(f"Changed: {', '.join(changed)}." if changed else "Nothing changed.")
+        console.print(_how_to_see(planned))
 
 
-def diff(env: Where, names: Names = None) -> None:
+def diff(env: Where, names: Names = None, bundle: FromBundle = None) -> None:
     """Show what `deploy` would change, object by object; changes nothing. Values of Secrets are never shown."""
     repository, steps = read_repository(find_root()), Steps(console)
-    planned, _ = _plan(repository, env, steps)
-    for release in _wanted(planned, names):
-        found = planned.differences(release)
-        console.print(f"[bold]{release.name}[/bold]: {summary(found.values())}")
-        for text in found.values():
-            console.print(Syntax(text, "diff", background_color="default"))
+    with plan.opened(repository, env, steps, bundle) as opened:
+        for release in opened.wanted(names):
+            found = opened.deployment.differences(release)
+            console.print(f"[bold]{release.name}[/bold]: {summary(found.values())}")
+            for text in found.values():
+                console.print(Syntax(text, "diff", background_color="default"))
 
 
 def values(
@@ -72,34 +74,6 @@ def values(
     root = find_root()
     found = values_of(root, read_releases(root).release(release, env), env)
     typer.echo(yaml.safe_dump(found, sort_keys=False), nl=False)
-
-
-def _plan(repository: Repository, env: Environment, steps: Steps) -> tuple[Deployment, Builder]:
-    releases = read_releases(repository.root)
-    target = releases.target(env)
-    tools = find_tools(repository, steps)
-    charts.fetch(tools.helm, repository.versions["DAGSTER_VERSION"])
-    with steps.step("base image") as say:
-        builder = images.builder_of(repository, tools.engine, say)
-        say(builder.base.reference)
-    planned = Deployment(
-        repository.root,
-        env,
-        releases,
-        images.tags(repository, builder),
-        Cluster(tools.kubectl, target.context, target.namespace),
-        Helm(tools.helm, target.context, target.namespace),
-    )
-    return planned, builder
-
-
-def _wanted(planned: Deployment, names: list[str] | None) -> tuple[Release, ...]:
-    of_environment = planned.releases.of(planned.environment)
-    if not names:
-        return of_environment
-    for name in names:
-        planned.releases.release(name, planned.environment)
-    return tuple(release for release in of_environment if release.name in names)
 
 
 def _load_demo(

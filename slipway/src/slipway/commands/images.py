@@ -12,6 +12,7 @@ from slipway.cluster.engine import find_engine
 from slipway.commands.checkout import console
 from slipway.images import base, recipe
 from slipway.images.build import Builder
+from slipway.images.build import push as push_image
 from slipway.progress import Steps
 from slipway.repository import find_root, read_repository
 
@@ -42,7 +43,7 @@ def build(
             with steps.step(f"image {image.name}") as say:
                 reference = builder.build(image, registry, say, afresh=no_cache)
                 if push:
-                    builder.push(reference, say)
+                    push_image(engine, reference, say)
                 say(reference)
 
 

@@ -9,6 +9,7 @@ Does not belong here: rendering (`slipway.deploy.helm`), and checking values aga
 import os
 import subprocess
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -28,8 +29,10 @@ class ChartMissingError(DeployError):
     """The official chart is in none of the places where it is looked for."""
 
 
-def find(root: Path, chart: str) -> Path:
+def find(root: Path, chart: str, official: Path | None = None) -> Path:
     """Return the folder of a chart: of the checkout at `root`, or an official one that was put in its place before.
+
+    `official` is the only place where an official one is looked for, instead of those of this machine.
 
     Raises:
         ChartMissingError: it is an official one, and in none of its places; the message lists them.
@@ -39,7 +42,7 @@ def find(root: Path, chart: str) -> Path:
         if not (root / chart / "Chart.yaml").is_file():
             raise DeployError(f"There is no chart {root / chart}.", f"Official ones: {', '.join(OFFICIAL)}.")
         return root / chart
-    control_plane = _official()
+    control_plane = _official([official] if official else _places())
     return control_plane if chart == CONTROL_PLANE else control_plane / "charts" / CODE_LOCATION
 
 
@@ -64,7 +67,7 @@ def fetch(helm: Path, wanted: str) -> None:
         ChartMissingError: the official repository does not give it.
     """
     try:
-        _official()
+        _official(_places())
     except ChartMissingError as missing:
         folder = _cached()
         folder.mkdir(parents=True, exist_ok=True)
@@ -76,9 +79,11 @@ def fetch(helm: Path, wanted: str) -> None:
             raise ChartMissingError(f"{missing}\n{indented(done.stderr)}", missing.hint) from None
 
 
-def _official() -> Path:
-    places = [Path(chosen)] if (chosen := os.environ.get(CHARTS_VARIABLE)) else []
-    places.append(_cached())
+def _places() -> list[Path]:
+    return [*([Path(chosen)] if (chosen := os.environ.get(CHARTS_VARIABLE)) else []), _cached()]
+
+
+def _official(places: Sequence[Path]) -> Path:
     for place in places:
         if (place / CONTROL_PLANE / "Chart.yaml").is_file():
             return place / CONTROL_PLANE

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.deploy import charts, diagnosis, schemas, secrets
+from slipway.deploy.bundle import Bundle
 from slipway.deploy.difference import Key, changes, summary
 from slipway.deploy.errors import DeployError
 from slipway.deploy.helm import DEPLOYED, Helm, Target
@@ -30,6 +31,7 @@ class Deployment:
         tags: the tag of every image that the releases use, by image.
         cluster: the environment's namespace.
         helm: helm for the same namespace.
+        bundle: what the charts are taken from, in place of the checkout and this machine.
     """
 
     root: Path
@@ -38,6 +40,7 @@ class Deployment:
     tags: Mapping[str, str]
     cluster: Cluster
     helm: Helm
+    bundle: Bundle | None = None
 
     def target(self, release: Release) -> Target:
         """Return what helm is told of a release.
@@ -46,9 +49,10 @@ class Deployment:
             DeployError: a values file or the official chart is missing, or an image has not been built.
         """
         registry = self.releases.target(self.environment).registry
+        places = (self.bundle.folder, self.bundle.charts) if self.bundle else (self.root, None)
         return Target(
             release.name,
-            charts.find(self.root, release.chart),
+            charts.find(places[0], release.chart, places[1]),
             values_files(self.root, release, self.environment),
             image_settings(release, registry, self.tags),
         )

@@ -9,7 +9,7 @@ from functools import partial
 from slipway.cluster.engine import Engine
 from slipway.deploy.releases import Release
 from slipway.images import base, recipe, servers
-from slipway.images.build import Builder
+from slipway.images.build import Builder, push
 from slipway.repository import Repository
 
 Say = Callable[[str], None]
@@ -39,9 +39,20 @@ def ensure(
     Raises:
         ImageError: one can't be built or pushed.
     """
-    for name in sorted({image for release in releases for image in release.images.values()}):
-        reference = _build(repository, builder, registry, name, partial(_say_of, say, name))
-        builder.push(reference, say)
+    for reference in build_all(repository, builder, registry, releases, say).values():
+        push(builder.engine, reference, say)
+
+
+def build_all(
+    repository: Repository, builder: Builder, registry: str, releases: Iterable[Release], say: Say
+) -> dict[str, str]:
+    """Build the images that `releases` use, unless the engine has them; return their full names by the images' names.
+
+    Raises:
+        ImageError: one can't be built.
+    """
+    names = sorted({image for release in releases for image in release.images.values()})
+    return {name: _build(repository, builder, registry, name, partial(_say_of, say, name)) for name in names}
 
 
 def _build(repository: Repository, builder: Builder, registry: str, name: str, say: Say) -> str:

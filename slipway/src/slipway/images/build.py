@@ -78,20 +78,6 @@ class Builder:
             say("the engine keeps the time of the build in it: another build has another digest")
         return reference
 
-    def push(self, reference: str, say: Say) -> None:
-        """Push an image to the registry that its name says.
-
-        Raises:
-            ImageError: the registry can't be reached, or refuses.
-        """
-        say(f"pushing {reference}")
-        done = self.engine.run("push", "--quiet", reference, check=False)
-        if done.returncode:
-            raise ImageError(
-                f"{reference} can't be pushed: {done.stderr.strip()}",
-                "`make kind-up` starts the registry of the kind cluster; for another one, log in to it.",
-            )
-
     def _arguments(self, image: Image, made: Provenance) -> Mapping[str, str]:
         return {
             "BASE": self.base.reference,
@@ -105,6 +91,21 @@ class Builder:
             "CREATED": made.created,
             "SOURCE_DATE_EPOCH": str(made.seconds),
         }
+
+
+def push(engine: Engine, reference: str, say: Say) -> None:
+    """Push an image that the engine has to the registry that its name says.
+
+    Raises:
+        ImageError: the registry can't be reached, or refuses.
+    """
+    say(f"pushing {reference}")
+    done = engine.run("push", "--quiet", reference, check=False)
+    if done.returncode:
+        raise ImageError(
+            f"{reference} can't be pushed: {done.stderr.strip()}",
+            "`make kind-up` starts the registry of the kind cluster; for another one, log in to it.",
+        )
 
 
 @contextmanager

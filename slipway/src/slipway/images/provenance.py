@@ -41,13 +41,20 @@ def provenance(root: Path, project: Path) -> Provenance:
     """Return the provenance of the image of `project` (a folder relative to the checkout `root`)."""
     paths = (str(project), _PACKAGE, "docker/project")
     version = tomllib.loads((root / project / "pyproject.toml").read_text())["project"]["version"]
-    revision, _, seconds = _git(root, "log", "-1", "--format=%H %ct", "--", *paths).partition(" ")
-    if revision and _git(root, "status", "--porcelain", "--", *paths):
-        revision += "-changed"
+    seconds = _git(root, "log", "-1", "--format=%ct", "--", *paths)
     created = datetime.fromtimestamp(int(seconds or 0), UTC).isoformat()
     origin = _git(root, "remote", "get-url", "origin")
     source = _CREDENTIALS.sub("", origin) if "://" in origin or origin.startswith("git@") else ""
-    return Provenance(revision, str(version), created, source)
+    return Provenance(revision(root, *paths), str(version), created, source)
+
+
+def revision(root: Path, *paths: str) -> str:
+    """Return the commit that last changed `paths` of the checkout at `root`, by default anything of it.
+
+    It ends with `-changed` if files differ from it, and is empty outside of a git checkout.
+    """
+    commit = _git(root, "log", "-1", "--format=%H", "--", *paths)
+    return f"{commit}-changed" if commit and _git(root, "status", "--porcelain", "--", *paths) else commit
 
 
 def _git(root: Path, *arguments: str) -> str:
