@@ -131,21 +131,28 @@ class TestWholeRun:
         assert not any("s3cret-word" in str(event) for event in run.all_events)
 
 
+def gates(newsroom: Newsroom, environment: Environment) -> dict[str, dg.AssetCheckEvaluation]:
+    """Evaluate the two gates as they are in an environment, and nothing else."""
+    defs = newsroom.definitions(environment)
+    graph = defs.resolve_asset_graph()
+    keys = [key for key in graph.asset_check_keys if key.name in ("row_count", "freshness")]
+    job = dg.define_asset_job("gates", dg.AssetSelection.checks(*keys))
+    found = dg.Definitions.merge(defs, dg.Definitions(jobs=[job])).resolve_job_def("gates")
+    result = found.execute_in_process(instance=newsroom.instance, raise_on_error=False)
+    return {check.check_name: check for check in result.get_asset_check_evaluations()}
+
+
 @pytest.fixture
 def checks_only(newsroom: Newsroom) -> Iterator[Callable[[Environment], dict[str, dg.AssetCheckEvaluation]]]:
-    """Evaluate the two gates as they are in an environment, and nothing else."""
-
-    def evaluate(environment: Environment) -> dict[str, dg.AssetCheckEvaluation]:
-        defs = newsroom.definitions(environment)
-        graph = defs.resolve_asset_graph()
-        keys = [key for key in graph.asset_check_keys if key.name in ("row_count", "freshness")]
-        job = dg.define_asset_job("gates", dg.AssetSelection.checks(*keys))
-        found = dg.Definitions.merge(defs, dg.Definitions(jobs=[job])).resolve_job_def("gates")
-        result = found.execute_in_process(instance=newsroom.instance, raise_on_error=False)
-        return {check.check_name: check for check in result.get_asset_check_evaluations()}
-
-    yield evaluate
+    yield lambda environment: gates(newsroom, environment)
     newsroom.warehouse.run("UPDATE staging.stg_unified_impressions SET landed_at = now()")
+
+
+def repeat(run: dg.ExecuteInProcessResult, instance: dg.DagsterInstance, times: int) -> None:
+    """Let a run's loads and tables be followed by equal ones, as days that are like it would leave them behind."""
+    for _ in range(times):
+        for event in run.get_asset_materialization_events():
+            instance.report_runless_asset_event(event.materialization)
 
 
 @pytest.mark.usefixtures("run")
@@ -176,6 +183,58 @@ def test_rows_that_break_a_contract_do_not_take_the_tables_place(newsroom: Newsr
         "UPDATE staging.stg_unified_impressions SET publisher = 'mind' WHERE publisher IS NULL"
     )
     assert not result.success
+    assert newsroom.warehouse.rows("SELECT * FROM editorial.publisher_overview ORDER BY 1") == before
+
+
+@pytest.mark.parametrize(("tables", "passed"), [(7, True), (8, False)])
+def test_a_table_that_lost_most_of_a_publisher_is_noticed_once_there_are_seven_before(
+    run: dg.ExecuteInProcessResult, newsroom: Newsroom, tables: int, passed: bool
+) -> None:
+    known = Newsroom(newsroom.warehouse, newsroom.folder)
+    repeat(run, known.instance, tables)
+    newsroom.warehouse.run(
+        "CREATE TABLE kept AS SELECT * FROM staging.stg_unified_impressions",
+        "DELETE FROM staging.stg_unified_impressions WHERE publisher = 'mind' AND impression_key NOT IN"
+        " (SELECT impression_key FROM kept WHERE publisher = 'mind' ORDER BY 1 LIMIT 20)",
+    )
+    check = gates(known, Environment.LOCAL)["row_count"]
+    newsroom.warehouse.run(
+        "TRUNCATE staging.stg_unified_impressions",
+        "INSERT INTO staging.stg_unified_impressions SELECT * FROM kept",
+        "DROP TABLE kept",
+    )
+    assert check.passed is passed
+    if passed:
+        assert (check.description or "").startswith("No verdict")
+    else:
+        assert (check.severity, check.blocking) == (dg.AssetCheckSeverity.ERROR, True)
+        assert check.metadata["bad_partitions"].value == ["mind"]
+
+
+def test_a_publisher_that_brings_a_part_of_what_is_usual_stops_what_is_downstream(
+    run: dg.ExecuteInProcessResult, newsroom: Newsroom
+) -> None:
+    repeat(run, newsroom.instance, 7)
+    before = newsroom.warehouse.rows("SELECT * FROM editorial.publisher_overview ORDER BY 1")
+    for split in ("MINDsmall_train", "MINDsmall_dev"):
+        file = newsroom.file(f"{split}/behaviors.tsv")
+        lines = file.read_bytes().splitlines(keepends=True)
+        file.write_bytes(b"".join(lines[: len(lines) // 10]))
+    # A new file of few rows, where the files that are there already are many.
+    events = newsroom.file("one_week/20170102").read_bytes().splitlines(keepends=True)
+    newsroom.file("one_week/20170109").write_bytes(events[0])
+    result = newsroom.run("editorial_daily")
+    assert not result.success
+    (check,) = (each for each in result.get_asset_check_evaluations() if each.check_name == "row_count")
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert check.metadata["bad_partitions"].value == [
+        "each new file of adressa",
+        "mind",
+        "each new file of mind",
+    ]
+    started = {event.step_key for event in result.all_events if event.is_step_start}
+    assert "staging_models" in started
+    assert "reporting_models" not in started
     assert newsroom.warehouse.rows("SELECT * FROM editorial.publisher_overview ORDER BY 1") == before
 
 

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import dagster as dg
 import pytest
 
-from slipway.quality import Allowance, recorded_row_counts, row_count_anomaly
+from slipway.quality import Allowance, newest_count_anomaly, recorded_row_counts, row_count_anomaly
 
 TODAY = date(2026, 3, 20)
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
@@ -113,10 +113,33 @@ def test_counts_are_those_of_the_newest_materialization_of_each_partition() -> N
 
 def test_counts_of_more_partitions_than_are_read_at_once() -> None:
     key, instance = dg.AssetKey("a"), dg.DagsterInstance.ephemeral()
-    expected = {f"p{number}": number for number in range(450)}
+    expected = {f"p{number}": number for number in range(205)}
     for partition, rows in expected.items():
         metadata = {"dagster/partition_row_count": rows}
         instance.report_runless_asset_event(
             dg.AssetMaterialization(key, partition=partition, metadata=metadata)
         )
     assert recorded_row_counts(instance, key, list(expected)) == expected
+
+
+def test_the_newest_of_each_parts_counts_is_judged_by_those_before_it() -> None:
+    loads = {"a": [100] * 7 + [9], "b": [100] * 7 + [40], "c": [100] * 6 + [1], "d": [], "e": [100] * 8}
+    result = newest_count_anomaly("rows", loads)
+    assert (result.passed, result.severity) == (False, ERROR)
+    assert result.metadata["bad_partitions"].value == ["a", "b"]
+    assert (result.metadata["judged"].value, result.metadata["too_little_history"].value) == (3, 2)
+    assert newest_count_anomaly("rows", {"b": loads["b"]}).severity is WARN
+    unknown = newest_count_anomaly("rows", {"c": loads["c"], "d": []})
+    assert unknown.passed
+    assert unknown.description == "No verdict: fewer than 7 counts before are known"
+
+
+def test_only_so_many_counts_before_are_looked_at() -> None:
+    assert newest_count_anomaly("rows", {"a": [1000] * 20 + [50] * 14 + [50]}).passed
+    assert not newest_count_anomaly("rows", {"a": [1000] * 20 + [50] * 14 + [1000]}).passed
+
+
+def test_more_than_usual_may_be_normal() -> None:
+    assert not newest_count_anomaly("rows", {"a": [100] * 14 + [400]}).passed
+    assert newest_count_anomaly("rows", {"a": [100] * 14 + [400]}, Allowance(more=False)).passed
+    assert not newest_count_anomaly("rows", {"a": [100] * 14 + [40]}, Allowance(more=False)).passed

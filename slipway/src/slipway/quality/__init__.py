@@ -7,7 +7,7 @@ partitioned asset would load all partitions. What is bad is counted, the first o
 partitions that it is in are named.
 """
 
-from slipway.quality.anomaly import Allowance, row_count_anomaly
+from slipway.quality.anomaly import Allowance, newest_count_anomaly, row_count_anomaly
 from slipway.quality.counts import recorded_row_counts
 from slipway.quality.reconciliation import Measures, measured, reconciled, reconciled_with_source
 from slipway.quality.rows import all_rows, in_range, not_null, unique
@@ -18,6 +18,7 @@ __all__ = [
     "all_rows",
     "in_range",
     "measured",
+    "newest_count_anomaly",
     "not_null",
     "reconciled",
     "reconciled_with_source",

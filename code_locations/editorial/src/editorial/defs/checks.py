@@ -5,15 +5,18 @@ reports stay what they were. dbt's own tests are checks, too, and stand with the
 rejected while reading (`publishers/`).
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 
+from editorial.counts import rows_of_tables, rows_per_file
 from editorial.defs.ingestion import key_of
 from editorial.ledger import loaded_files, rejected_lines
 from editorial.publishers import ALL, Publisher
 from slipway.environment import Environment
+from slipway.quality import Allowance, newest_count_anomaly
 from slipway.resources import PostgresResource
 
 UNIFIED = dg.AssetKey("stg_unified_impressions")
@@ -29,6 +32,10 @@ BUDGET = {
 }
 """How long ago, by environment, the newest file of each publisher may have landed."""
 
+LOADS = Allowance(collapse=0.2, more=False)
+"""Less than half of what was usual in the last 14 loads is a warning, less than a fifth stops what is downstream; more is
+a good day. Before seven loads there is no verdict. What stays so is usual once it was so seven times."""
+
 _STATE = """
 SELECT publisher, count(*) AS rows, max(landed_at) AS landed_at
 FROM staging.stg_unified_impressions GROUP BY publisher
@@ -40,18 +47,25 @@ def gates(environment: Environment) -> list[dg.AssetChecksDefinition]:
     budget = BUDGET[environment]
 
     @dg.asset_check(asset=UNIFIED, name="row_count", blocking=True)
-    def row_count(warehouse: PostgresResource) -> dg.AssetCheckResult:
-        """Every publisher has impressions: one that has dropped out must not look like a day without readers."""
+    def row_count(context: dg.AssetCheckExecutionContext, warehouse: PostgresResource) -> dg.AssetCheckResult:
+        """Every publisher has impressions, and about as many as usual.
+
+        One that has dropped out, or brings a part only, must not look like a day without readers.
+        Compared are each publisher's rows in the table with those of the tables before, and the rows per file of
+        its last load with those of the loads before, as `LOADS` says.
+        """
         counts = {name: int(row["rows"]) for name, row in _state(warehouse).items()}
         missing = [publisher.name for publisher in ALL if not counts.get(publisher.name)]
-        return dg.AssetCheckResult(
-            passed=not missing,
-            severity=dg.AssetCheckSeverity.ERROR,
-            description=f"No impressions of {', '.join(missing)}: see the metadata of the raw assets"
-            if missing
-            else None,
-            metadata={publisher.name: counts.get(publisher.name, 0) for publisher in ALL},
-        )
+        metadata = {publisher.name: counts.get(publisher.name, 0) for publisher in ALL}
+        if missing:
+            return dg.AssetCheckResult(
+                passed=False,
+                severity=dg.AssetCheckSeverity.ERROR,
+                description=f"No impressions of {', '.join(missing)}: see the metadata of the raw assets",
+                metadata=metadata,
+            )
+        usual = newest_count_anomaly("row_count", _history(context.instance, counts), LOADS)
+        return usual._replace(metadata={**usual.metadata, **metadata})
 
     @dg.asset_check(asset=UNIFIED, name="freshness", blocking=True)
     def freshness(warehouse: PostgresResource) -> dg.AssetCheckResult:
@@ -74,6 +88,18 @@ def gates(environment: Environment) -> list[dg.AssetChecksDefinition]:
         )
 
     return [row_count, freshness]
+
+
+def _history(instance: dg.DagsterInstance, counts: Mapping[str, int]) -> dict[str, list[int]]:
+    """Return what each publisher's rows are compared with, in their order, the newest last."""
+    # The newest of them is the table that is judged.
+    *tables, _ = rows_of_tables(instance, UNIFIED, LOADS.days + 1) or [{}]
+    found: dict[str, list[int]] = {}
+    for publisher in ALL:
+        name, loads = publisher.name, rows_per_file(instance, key_of(publisher.tables[0]), LOADS.days + 1)
+        found[name] = [*(table.get(name, 0) for table in tables), counts[name]]
+        found[f"each new file of {name}"] = loads
+    return found
 
 
 def _state(warehouse: PostgresResource) -> dict[str, dict[str, Any]]:

@@ -59,6 +59,7 @@ class ModelTranslator(DagsterDbtTranslator):
                 **spec.metadata,
                 "dagster/table_name": f"{node['schema']}.{node['alias']}",
                 "materialized": node["config"]["materialized"],
+                **{name: value for name, value in node["config"]["meta"].items() if name == "rows_by"},
                 **({CONTRACT: dg.MetadataValue.json(to_document(contract))} if contract else {}),
             },
         )
@@ -127,9 +128,12 @@ def _keep_parse(folder: Path) -> None:
 def _count_rows(
     output: dg.Output[Any], context: dg.AssetExecutionContext, warehouse: PostgresResource
 ) -> None:
-    """Add the number of rows of a table; of a view it would be counted from all that is below it."""
+    """Add the number of rows of a table, by `rows_by` too; of a view it would be counted from all that is below it."""
     metadata = context.assets_def.get_asset_spec(context.asset_key_for_output(output.output_name)).metadata
-    if metadata["materialized"] == "table":
-        query = f"SELECT count(*) AS rows FROM {metadata['dagster/table_name']}"  # noqa: S608 - names of models
-        rows = warehouse.read(query).read_all().column("rows")[0].as_py()
-        context.add_output_metadata({"dagster/row_count": rows}, output_name=output.output_name)
+    if metadata["materialized"] != "table":
+        return
+    part, table = metadata.get("rows_by"), metadata["dagster/table_name"]
+    query = f"SELECT {part or 'NULL'} AS part, count(*) AS rows FROM {table} GROUP BY 1"  # noqa: S608 - names of models
+    rows = {str(row["part"]): row["rows"] for row in warehouse.read(query).read_all().to_pylist()}
+    counts = {"dagster/row_count": sum(rows.values()), **({f"rows_by_{part}": rows} if part else {})}
+    context.add_output_metadata(counts, output_name=output.output_name)
