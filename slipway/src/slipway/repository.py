@@ -32,6 +32,7 @@ class CodeLocation:
         pools: how many steps may be in each pool at a time ([tool.slipway.pools]).
         prepare: a command, run in the location's environment, that makes of its sources what loading it takes
             ([tool.slipway] prepare), like dbt's manifest. Quick when nothing changed; needs no platform.
+        extras: which of its optional dependencies its image carries ([tool.slipway.image] extras).
     """
 
     name: str
@@ -45,6 +46,7 @@ class CodeLocation:
     first_job: str | None = None
     pools: Mapping[str, int] = field(default_factory=dict)
     prepare: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
 
     @property
     def environment(self) -> Path:
@@ -131,7 +133,20 @@ def _read_location(path: Path) -> CodeLocation:
         first_job=wishes.get("first_job"),
         pools=_pools(own.get("pools", {}), path),
         prepare=tuple(own.get("prepare", ())),
+        extras=_extras(project, path),
     )
+
+
+def _extras(project: dict[str, Any], path: Path) -> tuple[str, ...]:
+    wanted = project["tool"].get("slipway", {}).get("image", {}).get("extras", [])
+    known = project.get("project", {}).get("optional-dependencies", {})
+    for name in wanted:
+        if name not in known:
+            raise RepositoryError(
+                f"{path / 'pyproject.toml'} puts the extra {name!r} into its image, and has none of that name.",
+                f"[project.optional-dependencies] has: {', '.join(known) or 'nothing'}.",
+            )
+    return tuple(wanted)
 
 
 def _pools(limits: dict[str, Any], path: Path) -> dict[str, int]:

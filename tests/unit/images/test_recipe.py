@@ -33,6 +33,8 @@ def test_there_is_an_image_for_the_control_plane_and_for_every_location() -> Non
     names = [image.name for image in recipe.images(repository)]
     assert names == ["dagster", *(each.name.replace("_", "-") for each in repository.code_locations)]
     assert recipe.image(repository, "editorial").prepare == "python -m editorial.build"
+    assert recipe.image(repository, "orders").extras == ("celery", "kubernetes")
+    assert recipe.image(repository, "sales").extras == ()
     with pytest.raises(ImageError, match="no image 'order'"):
         recipe.image(repository, "order")
 

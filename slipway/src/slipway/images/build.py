@@ -84,6 +84,7 @@ class Builder:
             "PROJECT": str(image.project),
             "PACKAGES": " ".join(image.packages),
             "PREPARE": image.prepare,
+            "EXTRAS": " ".join(f"--extra={name}" for name in image.extras),
             "TITLE": image.name,
             "REVISION": made.revision,
             "VERSION": made.version,

@@ -35,12 +35,14 @@ class Image:
         project: its folder, relative to the checkout.
         packages: what is installed without its dependencies, as the build's container knows them.
         prepare: a shell command that makes of the sources what loading them takes; may be empty.
+        extras: which of its optional dependencies are installed; the tag has them from pyproject.toml.
     """
 
     name: str
     project: Path
     packages: tuple[str, ...]
     prepare: str = ""
+    extras: tuple[str, ...] = ()
 
 
 def images(repository: Repository) -> tuple[Image, ...]:
@@ -92,7 +94,8 @@ def tag(root: Path, image: Image, base: str) -> str:
 def _of_location(repository: Repository, location: CodeLocation) -> Image:
     name = location.name.replace("_", "-")
     project = location.path.relative_to(repository.root)
-    return Image(name, project, ("/build/slipway", "."), shlex.join(location.prepare))
+    packages = ("/build/slipway", ".")
+    return Image(name, project, packages, shlex.join(location.prepare), location.extras)
 
 
 def _files(place: Path) -> Iterator[Path]:
