@@ -78,7 +78,8 @@ def test_a_project_that_is_not_dgs_is_named(tmp_path: Path) -> None:
 
 
 def test_the_root_is_found_from_below_and_missed_outside(tmp_path: Path) -> None:
-    root = checkout(tmp_path / "here", "sales") if (tmp_path / "here").mkdir() is None else tmp_path
+    (tmp_path / "here").mkdir()
+    root = checkout(tmp_path / "here", "sales")
     assert find_root(root / "code_locations" / "sales") == root
     with pytest.raises(RepositoryError, match="not inside a Slipway checkout"):
         find_root(tmp_path)

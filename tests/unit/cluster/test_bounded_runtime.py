@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def test_the_bundle_and_the_process_file_lose_what_the_machine_has_not(
     (tmp_path / "process.json").write_text(json.dumps({"capabilities": wanted, "args": ["id"]}))
     monkeypatch.setattr(bounded_runtime, "bounding_set", lambda: WITHOUT_SYS_RESOURCE)
     started: list[list[str]] = []
-    monkeypatch.setattr(bounded_runtime.os, "execv", lambda _, arguments: started.append(arguments[1:]))
+    monkeypatch.setattr(os, "execv", lambda _, arguments: started.append(arguments[1:]))
     arguments = ["exec", "--process", f"{tmp_path}/process.json", "--bundle", str(tmp_path), "name"]
     bounded_runtime.main(arguments)
     left = {"bounding": ["CAP_CHOWN"], "effective": ["CAP_CHOWN"]}

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -17,14 +18,14 @@ def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_is_installed_by_other_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_setup.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(ClusterError, match="no container engine") as caught:
         engine_setup.ensure_engine(STEPS)
     assert "as root on Debian" in caught.value.hint
 
 
 def test_nothing_is_installed_on_other_distributions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_setup.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(machine, "is_debian", lambda: False)
     with pytest.raises(ClusterError, match="no container engine"):
         engine_setup.ensure_engine(STEPS)

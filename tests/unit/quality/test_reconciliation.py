@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import dagster as dg
 import pyarrow as pa
 import pytest
 
@@ -46,7 +47,9 @@ def test_one_cent_fails_and_is_named() -> None:
         "bronze and the source differ in 3 of 4 parts: a, c, d. The first: a, eur 1.50 instead of 1.51"
     )
     assert result.metadata["bad_partitions"].value == ["a", "c", "d"]
-    assert [dict(each.data) for each in result.metadata["differences"].records][1] == {
+    differences = result.metadata["differences"]
+    assert isinstance(differences, dg.TableMetadataValue)
+    assert dict(differences.records[1].data) == {
         "part": "c",
         "measure": "rows",
         "found": 0,

@@ -14,7 +14,9 @@ TABLE = pa.table(
 
 
 def first(result: dg.AssetCheckResult) -> list[dict]:
-    return [dict(record.data) for record in result.metadata["first"].records]
+    table = result.metadata["first"]
+    assert isinstance(table, dg.TableMetadataValue)
+    return [dict(record.data) for record in table.records]
 
 
 def test_repetitions_are_counted_shown_and_located() -> None:

@@ -59,7 +59,7 @@ PASSING = {
     "broken pipe": BrokenPipeError(),
     "no route": OSError(errno.EHOSTUNREACH, "No route to host"),
     "name server silent": socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
-    "hung up": http.client.RemoteDisconnected(),
+    "hung up": http.client.RemoteDisconnected(""),
     "cut off": http.client.IncompleteRead(b""),
     "urllib 503": answered_urllib(503),
     "urllib no connection": urllib.error.URLError(ConnectionRefusedError()),
