@@ -5,13 +5,13 @@ import sys
 from pathlib import Path
 
 import dagster as dg
-from databases import Database
 
 from editorial.definitions import build_defs
 from editorial.defs import ingestion
 from editorial.downloads import RawDownloads
 from slipway.environment import Environment
 from slipway.resources import PostgresResource
+from slipway.testing.postgres import Database
 
 LOADS = {
     "ebnerd": ingestion.load_ebnerd,

@@ -1,14 +1,17 @@
 """Loads: each version of a file once, replaced as a whole, and any number of them at once."""
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from newsroom import Newsroom
 
 from editorial.ledger import Turn
+from slipway.testing.postgres import Database
 
 BEHAVIORS = "MINDsmall_train/behaviors.tsv"
 
@@ -62,30 +65,35 @@ def test_a_load_that_was_cut_off_before_it_was_written_down_is_repeated(
     assert newsroom.count("raw.adressa") == rows
 
 
-def test_loads_at_once_do_not_disturb_each_other(newsroom: Newsroom) -> None:
-    """All publishers and one of them twice, into a warehouse where dlt has yet to create everything."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-    loads = [
+def load_at_once(*loads: tuple[Newsroom, str]) -> None:
+    """Load these publishers, each in a process of its own, as runs do; all begin at the same moment."""
+    # What this process was given beside the location itself comes first, as everywhere.
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    processes = [
         subprocess.Popen(
             [sys.executable, "-m", "newsroom", newsroom.warehouse.url, str(newsroom.folder), publisher],
-            env=environment,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for publisher in ("ebnerd", "adressa", "mind", "mind")
+        for newsroom, publisher in loads
     ]
-    for load in loads:
-        assert load.stdout
-        assert load.stdout.readline() == "ready\n"
-    for load in loads:
-        assert load.stdin
-        load.stdin.write("go\n")
-        load.stdin.flush()
-    said = [load.communicate(timeout=200)[1] for load in loads]
-    assert [load.returncode for load in loads] == [0, 0, 0, 0], "\n".join(text[-2000:] for text in said)
-    for table in ("ebnerd", "ebnerd_articles", "adressa", "mind", "mind_news"):
+    for process in processes:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = [process.communicate(timeout=200)[1] for process in processes]
+    codes = [process.returncode for process in processes]
+    assert codes == [0] * len(loads), "\n".join(text[-2000:] for text in said)
+
+
+def assert_loaded_once(newsroom: Newsroom, *tables: str) -> None:
+    for table in tables:
         rows, distinct = newsroom.warehouse.rows(
             f"SELECT count(*), count(DISTINCT (source_file, source_row)) FROM raw.{table}"
         )[0]
@@ -95,3 +103,28 @@ def test_loads_at_once_do_not_disturb_each_other(newsroom: Newsroom) -> None:
         )[0][0]
         assert rows == distinct == written, table
         assert recorded > 0, table
+
+
+def test_loads_at_once_do_not_disturb_each_other(newsroom: Newsroom) -> None:
+    """All publishers and one of them twice, into a warehouse where dlt has yet to create everything.
+
+    What keeps them apart are the turns, which are locks of the database (`ledger.turn`): without those of the
+    publishers, or without that of the first load, this fails.
+    """
+    load_at_once(*((newsroom, publisher) for publisher in ("ebnerd", "adressa", "mind", "mind")))
+    assert_loaded_once(newsroom, "ebnerd", "ebnerd_articles", "adressa", "mind", "mind_news")
+
+
+def test_loads_into_two_warehouses_at_once_do_not_take_each_others_files(
+    newsroom: Newsroom, new_database: Callable[[str], Database], tmp_path: Path
+) -> None:
+    """No lock is between them: what keeps them apart is that each load has a folder of its own for dlt."""
+    other = Newsroom(new_database("other_newsroom"), tmp_path / "other")
+    shutil.copytree(newsroom.folder, other.folder)
+    lines = other.file(BEHAVIORS).read_bytes().splitlines(keepends=True)
+    other.file(BEHAVIORS).write_bytes(b"".join(lines[:10]))
+    load_at_once((newsroom, "mind"), (other, "mind"))
+    for each in (newsroom, other):
+        assert_loaded_once(each, "mind", "mind_news")
+    train = f"source_file = '{BEHAVIORS}'"
+    assert newsroom.count("raw.mind", train) > other.count("raw.mind", train) == 10

@@ -7,11 +7,11 @@ from pathlib import Path
 import dagster as dg
 import expected
 import pytest
-from databases import Database
 from newsroom import Newsroom
 
 from editorial.build import TARGET
 from slipway.environment import Environment
+from slipway.testing.postgres import Database
 
 
 @pytest.fixture(scope="module")

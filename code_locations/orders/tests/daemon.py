@@ -20,7 +20,8 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster._daemon import sensor
-from databases import Database
+
+from slipway.testing.postgres import Database
 
 PROCESSES = multiprocessing.get_context("forkserver")
 """Forked from a process that has imported what takes long, and has no threads yet."""

@@ -26,13 +26,13 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
-from databases import free_port
 
 from orders.definitions import build_defs
 from orders.defs.arrivals.rows import NAMES, SCHEMA
 from orders.defs.arrivals.settings import ArrivalSettings
 from slipway.resources import LandingBucket, PostgresResource
 from slipway.storage import ParquetIOManager
+from slipway.testing.postgres import free_port
 
 DAY = datetime(2026, 3, 1, 10, tzinfo=UTC)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import dagster as dg
 import pyarrow.parquet as pq
-from databases import Database
 
 from orders.definitions import build_defs
 from slipway.resources import PostgresResource
 from slipway.storage import ParquetIOManager
+from slipway.testing.postgres import Database
 
 
 class Pipeline:

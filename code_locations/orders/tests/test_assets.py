@@ -9,10 +9,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from databases import DEMO, Database
+from databases import DEMO
 from pipelines import Pipeline
 
 from orders.rates import EUR_RATES
+from slipway.testing.postgres import Database
 
 FIRST, LAST = "2026-01-01", DEMO.until.isoformat()
 DAYS = [(date(2026, 1, 1) + timedelta(days=number)).isoformat() for number in range(25)]

@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 from dagster._core.test_utils import freeze_time
-from databases import Database, make_tables
+from databases import make_tables
 from pipelines import Pipeline
+
+from slipway.testing.postgres import Database
 
 # Of each zone the days on which its clocks change, between them both hours' worth of days.
 CHANGES = {

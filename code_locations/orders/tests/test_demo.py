@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
-from databases import DEMO, Database
+from databases import DEMO
 
 from orders.demo.__main__ import URL_VARIABLE, main
 from orders.demo.history import History
 from orders.demo.load import TablesInTheWayError, load
 from orders.schema import SOURCE
+from slipway.testing.postgres import Database
 
 TABLES = ("customers", "orders", "order_lines")
 OPTIONS = ["--orders", "45000", "--seed", "5", "--until", "2026-02-10"]

@@ -8,11 +8,11 @@ import dagster as dg
 import pytest
 from daemon import configure
 from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
-from databases import Database
 from landing_zone import Zone
 from s3_server import S3Server
 
 from orders.defs.arrivals.settings import ArrivalSettings
+from slipway.testing.postgres import Database
 
 FILES = 10_000
 PAGES = 10

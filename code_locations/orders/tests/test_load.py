@@ -15,12 +15,12 @@ from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 from dagster._core.remote_representation.external import RemoteRepository
 from dagster._core.secrets.env_file import get_env_var_dict
-from databases import Database, free_port
 
 from orders import definitions
 from orders.defs.order_system.columns import table_schema
 from orders.schema import SOURCE
 from slipway.environment import Environment, MissingSettingError, UnknownEnvironmentError
+from slipway.testing.postgres import Database, free_port
 
 PROJECT = Path(__file__).parents[1]
 ASSETS = {

@@ -8,13 +8,13 @@ from pathlib import Path
 import dagster as dg
 import obstore
 import pytest
-from databases import Database
 from pipelines import Pipeline
 
 from orders.defs.order_system import history, watermark
 from orders.defs.order_system.merging import Merged, merge
 from orders.demo.history import History
 from orders.demo.load import load
+from slipway.testing.postgres import Database
 
 UNTIL = date(2026, 1, 20)
 DAYS = [(date(2026, 1, 1) + timedelta(days=number)).isoformat() for number in range(20)]

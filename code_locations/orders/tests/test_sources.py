@@ -6,12 +6,13 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from databases import Database, make_tables
+from databases import make_tables
 from pipelines import Pipeline
 
 from orders.definitions import build_defs
 from slipway.resources import PostgresResource
 from slipway.storage import ParquetIOManager
+from slipway.testing.postgres import Database
 
 
 def test_late_and_corrected_orders_find_their_way(new_database, tmp_path: Path) -> None:

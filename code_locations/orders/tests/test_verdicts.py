@@ -11,7 +11,6 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from databases import Database
 from pipelines import Pipeline
 
 from orders.defs.order_system import columns, feed, revenue, verdicts
@@ -21,6 +20,7 @@ from orders.schema import ORDERS, arrow_schema
 from orders.seasons import black_friday, is_special
 from slipway.quality import row_count_anomaly
 from slipway.resources import PostgresResource
+from slipway.testing.postgres import Database
 
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 FIRST = date(2026, 1, 1)

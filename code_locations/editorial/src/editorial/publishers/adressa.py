@@ -15,21 +15,20 @@ import pyarrow as pa
 from editorial.downloads import Download
 from editorial.publishers.journal import Journal
 from editorial.publishers.lines import BadLineError, batches, lines, text_of
-
-_UTC = pa.timestamp("us", "UTC")
+from editorial.publishers.origin import INSTANT, ORIGIN
 
 EVENTS = pa.schema(
     [
         ("event_id", pa.int64()),
         ("user_id", pa.string()),
-        ("event_time", _UTC),
+        ("event_time", INSTANT),
         ("url", pa.string()),
         ("article_id", pa.string()),
         ("canonical_url", pa.string()),
         ("title", pa.string()),
         ("category1", pa.string()),
         ("keywords", pa.string()),
-        ("published_time", _UTC),
+        ("published_time", INSTANT),
         ("active_time", pa.int64()),
         ("session_start", pa.bool_()),
         ("session_stop", pa.bool_()),
@@ -40,9 +39,7 @@ EVENTS = pa.schema(
         ("city", pa.string()),
         ("region", pa.string()),
         ("country", pa.string()),
-        pa.field("source_file", pa.string(), nullable=False),
-        ("source_row", pa.int64()),
-        ("landed_at", _UTC),
+        *ORIGIN,
     ]
 )
 

@@ -12,19 +12,13 @@ import pyarrow as pa
 from editorial.downloads import Download
 from editorial.publishers.journal import Journal, UnreadableFileError
 from editorial.publishers.lines import BATCH
-
-_UTC = pa.timestamp("us", "UTC")
-_ORIGIN = [
-    pa.field("source_file", pa.string(), nullable=False),
-    ("source_row", pa.int64()),
-    ("landed_at", _UTC),
-]
+from editorial.publishers.origin import INSTANT, ORIGIN
 
 BEHAVIORS = pa.schema(
     [
         ("impression_id", pa.int64()),
         ("article_id", pa.int64()),
-        ("impression_time", _UTC),
+        ("impression_time", INSTANT),
         ("read_time", pa.float64()),
         ("scroll_percentage", pa.float64()),
         ("device_type", pa.int64()),
@@ -40,7 +34,7 @@ BEHAVIORS = pa.schema(
         ("session_id", pa.int64()),
         ("next_read_time", pa.float64()),
         ("next_scroll_percentage", pa.float64()),
-        *_ORIGIN,
+        *ORIGIN,
     ]
 )
 ARTICLES = pa.schema(
@@ -48,9 +42,9 @@ ARTICLES = pa.schema(
         ("article_id", pa.int64()),
         ("title", pa.string()),
         ("subtitle", pa.string()),
-        ("last_modified_time", _UTC),
+        ("last_modified_time", INSTANT),
         ("premium", pa.bool_()),
-        ("published_time", _UTC),
+        ("published_time", INSTANT),
         ("article_type", pa.string()),
         ("url", pa.string()),
         ("category", pa.int64()),
@@ -60,7 +54,7 @@ ARTICLES = pa.schema(
         ("total_read_time", pa.float64()),
         ("sentiment_score", pa.float64()),
         ("sentiment_label", pa.string()),
-        *_ORIGIN,
+        *ORIGIN,
     ]
 )
 

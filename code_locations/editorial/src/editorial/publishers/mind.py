@@ -16,22 +16,16 @@ import pyarrow as pa
 from editorial.downloads import Download
 from editorial.publishers.journal import Journal
 from editorial.publishers.lines import BadLineError, batches, lines, text_of
-
-_UTC = pa.timestamp("us", "UTC")
-_ORIGIN = [
-    pa.field("source_file", pa.string(), nullable=False),
-    ("source_row", pa.int64()),
-    ("landed_at", _UTC),
-]
+from editorial.publishers.origin import INSTANT, ORIGIN
 
 BEHAVIORS = pa.schema(
     [
         ("impression_id", pa.int64()),
         ("user_id", pa.string()),
-        ("impression_time", _UTC),
+        ("impression_time", INSTANT),
         ("history", pa.string()),
         ("impressions", pa.string()),
-        *_ORIGIN,
+        *ORIGIN,
     ]
 )
 NEWS = pa.schema(
@@ -44,7 +38,7 @@ NEWS = pa.schema(
         ("url", pa.string()),
         ("title_entities", pa.string()),
         ("abstract_entities", pa.string()),
-        *_ORIGIN,
+        *ORIGIN,
     ]
 )
 
