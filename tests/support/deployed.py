@@ -59,6 +59,13 @@ def control_plane(deployed: Deployment) -> list[str]:
     return sorted(pod["metadata"]["uid"] for pod in pods)
 
 
+def code_server(deployed: Deployment, release: str) -> str:
+    """Return the name of the pod that serves a code location; of two, while one takes over, the new one."""
+    pods = deployed.cluster.find("pods", f"component=user-deployments,deployment={release}")
+    assert pods, f"{release} is not deployed"
+    return str(max(pods, key=lambda pod: pod["metadata"]["creationTimestamp"])["metadata"]["name"])
+
+
 def until(what: str, seconds: float, ask: Any) -> Any:
     """Call `ask` each half second until it returns something true; return that.
 

@@ -7,6 +7,7 @@ it is asked can be asked again by hand. Does not belong here: what to do with th
 import json
 import re
 import subprocess
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -103,7 +104,15 @@ class Cluster:
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as forwarding:
             try:
-                yield _port_said_by(forwarding, pod)
+                port = _port_said_by(forwarding, pod)
+                # It writes a line for each connection, and stands still when nobody has read two thousand of them.
+                reading = threading.Thread(target=forwarding.communicate)
+                reading.start()
+                try:
+                    yield port
+                finally:
+                    forwarding.terminate()
+                    reading.join()
             finally:
                 forwarding.terminate()
 
