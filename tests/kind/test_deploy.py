@@ -4,8 +4,6 @@ Needs the official chart (docs/deploy.md says where it is looked for).
 """
 
 import dataclasses
-import json
-import subprocess
 
 import pytest
 
@@ -58,39 +56,6 @@ def test_a_broken_image_leaves_the_old_code_serving(deployed: Deployment, api: G
     assert "brought back" in failed.value.hint
     assert "sales" in {each.name for each in api.locations() if not each.error}
     assert deployed.differences(release) == {}
-
-
-@pytest.mark.parametrize(
-    ("account", "verb", "what"),
-    [
-        ("sales", "create", "pods"),
-        ("sales", "create", "jobs"),
-        ("sales", "get", "secrets"),
-        ("editorial", "get", "configmaps"),
-        ("dagster", "get", "secrets"),
-        ("dagster", "create", "rolebindings"),
-    ],
-)
-def test_accounts_may_not_do_more_than_they_have_to(
-    deployed: Deployment, account: str, verb: str, what: str
-) -> None:
-    command = ["auth", "can-i", verb, what, "--as", f"system:serviceaccount:slipway:{account}"]
-    kubectl = deployed.cluster.kubectl
-    asked = [str(kubectl), "--context", deployed.cluster.context, "-n", deployed.cluster.namespace, *command]
-    assert subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() == "no"
-
-
-def test_a_privileged_pod_is_refused(deployed: Deployment) -> None:
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "privileged"},
-        "spec": {
-            "containers": [{"name": "c", "image": "x", "securityContext": {"privileged": True}}],
-        },
-    }
-    with pytest.raises(DeployError, match="violates PodSecurity"):
-        deployed.cluster.run("create", "-f", "-", given=json.dumps(pod))
 
 
 _LOGS = """query ($run: ID!) { runOrError(runId: $run) { ... on Run { eventConnection { events {
