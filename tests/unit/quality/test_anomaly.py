@@ -73,6 +73,18 @@ def test_small_counts_vary_by_chance() -> None:
     assert of_today(0, days(*[12] * 14)).severity is WARN
 
 
+def test_small_counts_that_never_varied_may_vary_by_chance_too() -> None:
+    even = days(*[4] * 14)
+    assert of_today(0, even).passed
+    assert of_today(10, even).passed
+    assert not of_today(11, even).passed
+
+
+def test_no_more_than_fourteen_days_before_are_looked_at() -> None:
+    assert of_today(50, days(*[1000] * 30, *[50] * 14)).passed
+    assert not of_today(1000, days(*[1000] * 30, *[50] * 14)).passed
+
+
 def test_a_special_day_is_not_compared_but_may_not_collapse() -> None:
     def special(day: date) -> bool:
         return day == TODAY or day.day < 14
