@@ -8,6 +8,7 @@ here: later ones go first, mappings are merged, `null` removes. Besides the char
   mappings from the name.
 - `runs`: what only the pods of runs get, as Dagster's container context for Kubernetes spells it (`resources`,
   `run_k8s_config` ...). The official chart gives runs the code server's resources and, always, a token of the Kubernetes API.
+- `warm`: a standing worker for interactive runs, with so many `places` (`slipway.deploy.warm`). None without it.
 
 Does not belong here: values of other releases, which helm merges.
 """
@@ -20,6 +21,7 @@ from typing import Any
 import yaml
 
 from slipway.deploy.errors import DeployError
+from slipway.deploy.warm import worker
 
 Values = dict[str, Any]
 CONTEXT_VARIABLE = "DAGSTER_CLI_API_GRPC_CONTAINER_CONTEXT"
@@ -47,7 +49,7 @@ def composed(files: Iterable[Path]) -> Values:
             raise DeployError(f"{file} is no mapping.")
         values = merged(values, content)
         read.append(str(file))
-    deployment, runs = values.pop("deployment", None), values.pop("runs", {})
+    deployment, runs, warm = values.pop("deployment", None), values.pop("runs", {}), values.pop("warm", None)
     if not isinstance(deployment, dict) or "deployments" in values:
         raise DeployError(
             f"{', '.join(read)}: a code location's values have `deployment`, and no `deployments`.",
@@ -57,6 +59,8 @@ def composed(files: Iterable[Path]) -> Values:
         if key in deployment:
             deployment[key] = _listed(key, deployment[key], field)
     deployment["includeConfigInLaunchedRuns"] = {"enabled": False}
+    if warm:
+        values["extraManifests"] = [*values.get("extraManifests", []), worker(values, deployment, warm)]
     context = _context(deployment, runs, values.get("serviceAccount", {}).get("name"))
     deployment["env"] = [*deployment.get("env", []), {"name": CONTEXT_VARIABLE, "value": _literal(context)}]
     return {**values, "deployments": [deployment]}

@@ -68,7 +68,7 @@ def explain(job: Any, pods: Sequence[Any], events: Sequence[Any] = ()) -> Cause 
     if job is None:
         return Cause("JobDeleted", "Its Kubernetes Job is gone; somebody or something deleted it.")
     for pod in sorted(pods, key=lambda pod: pod.metadata.creation_timestamp, reverse=True):
-        found = _pod_cause(pod)
+        found = explain_pod(pod)
         if found:
             return found
     if not pods:
@@ -98,9 +98,10 @@ def _without_pods(job: Any, events: Sequence[Any]) -> Cause | None:
 _EVENTS = {"Evicted", "Preempted", "TaintManagerEviction", "NodeNotReady", "DeletingNode", "Killing"}
 
 
-def _pod_cause(pod: Any) -> Cause | None:
+def explain_pod(pod: Any) -> Cause | None:
+    """Return why this pod (V1Pod) failed, doesn't start, or had to be started again; None if nothing is known to be wrong."""
     status = pod.status
-    for look in (_disruption, _pod_reason, _unschedulable, _container_cause):
+    for look in (_disruption, _pod_reason, _unschedulable, _container_cause, _restart_cause):
         found = look(pod, status)
         if found:
             return found
@@ -140,6 +141,14 @@ def _container_cause(pod: Any, status: Any) -> Cause | None:
             )
         if state and state.terminated and state.terminated.exit_code != 0:
             return _exit_cause(pod, container.name, state.terminated)
+    return None
+
+
+def _restart_cause(pod: Any, status: Any) -> Cause | None:
+    for container in status.container_statuses or []:
+        ended = container.last_state and container.last_state.terminated
+        if ended and ended.exit_code != 0:
+            return _exit_cause(pod, container.name, ended)
     return None
 
 

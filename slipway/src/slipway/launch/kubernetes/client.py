@@ -102,6 +102,25 @@ class KubernetesClient(DagsterKubernetesClient):
             )
         return pods, events
 
+    def read_pod(self, name: str, namespace: str) -> Any:
+        """Return a pod (V1Pod), or None if the API says that there is none."""
+        try:
+            return self.core_api.read_namespaced_pod(name, namespace)
+        except ApiException as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise KubernetesUnreachableError(_told(f"read pod {namespace}/{name}", error)) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise KubernetesUnreachableError(_told(f"read pod {namespace}/{name}", error)) from error
+
+    def find_pods(self, label_selector: str, namespace: str) -> list[Any]:
+        """Return the pods (V1Pod) with these labels; none without the right to list them."""
+        what = f"list the pods with {label_selector} in {namespace}"
+        return self._listed(what, self._pods_with, label_selector, namespace)
+
+    def _pods_with(self, label_selector: str, namespace: str) -> Any:
+        return self.core_api.list_namespaced_pod(namespace, label_selector=label_selector).items
+
     def delete_jobs(self, label_selector: str, namespace: str) -> None:
         """Delete Jobs and their pods, those of them that still are there."""
         what = f"list the Jobs with {label_selector} in {namespace}"

@@ -9,6 +9,7 @@ Loaded by the daemon and the webserver, and by a run's pod only if that starts s
 """
 
 import time
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dagster import DagsterRunStatus, Field
@@ -20,6 +21,7 @@ from dagster_k8s.job import get_job_name_from_run_id, get_user_defined_k8s_confi
 
 from slipway.launch.kubernetes.causes import Cause, explain
 from slipway.launch.kubernetes.client import KubernetesClient, KubernetesUnreachableError
+from slipway.launch.kubernetes.warm import WarmLane, has_worker
 from slipway.launch.stamps import (
     IMAGE_DIGEST_TAG,
     REVISION_TAG,
@@ -27,6 +29,7 @@ from slipway.launch.stamps import (
     code_stamps,
     image_stamp,
 )
+from slipway.launch.warm import NO_WORKER, WORKER_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +44,7 @@ _INHERITED = {
     IMAGE_DIGEST_TAG: "unknown",
     REVISION_TAG: "unknown",
     VERSION_TAG: "unknown",
+    WORKER_TAG: NO_WORKER,
 }
 _ONLY_ALLOW_IN_TAGS = (
     "Like only_allow_user_defined_k8s_config_fields, for tags of runs and steps and the config of runs alone. That one is also "
@@ -67,6 +71,10 @@ class SlipwayK8sRunLauncher(K8sRunLauncher):
         )
         self._quiet_until = 0.0
 
+    @cached_property
+    def _warm(self) -> WarmLane:
+        return WarmLane(self._instance, self._api_client)
+
     @classmethod
     def config_type(cls) -> dict[str, Any]:
         """Return the config of Dagster's launcher, and `only_allow_in_tags`."""
@@ -86,16 +94,25 @@ class SlipwayK8sRunLauncher(K8sRunLauncher):
         tagged.validate_user_k8s_config_for_run(self._only_allow_in_tags, None)
 
     def launch_run(self, context: "LaunchRunContext") -> None:
-        """Create the run's Job.
+        """Create the run's Job, or give it to a warm worker if it asks for one and there is one.
 
         Raises:
-            KubernetesUnreachableError: the API gave no answer; the run goes back into the queue.
+            DagsterUserCodeUnreachableError: the API or the worker gave no answer; the run goes back into the queue.
         """
         run = context.dagster_run
         stamps = self._stamps(run)
         if stamps:
             self._instance.add_run_tags(run.run_id, stamps)
-        super().launch_run(context)
+        if not self._warm.launch(run, self._namespace(run)):
+            super().launch_run(context)
+
+    def terminate(self, run_id: str) -> bool:
+        """End a run; return whether there was something to end."""
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.is_finished or not has_worker(run):
+            return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
+        self._instance.report_run_canceling(run)
+        return self._warm.end(run, self._namespace(run))
 
     def check_run_worker_health(self, run: "DagsterRun") -> CheckRunHealthResult:
         """Tell run monitoring what the run's Job is doing.
@@ -116,6 +133,8 @@ class SlipwayK8sRunLauncher(K8sRunLauncher):
 
     def _health(self, run: "DagsterRun") -> CheckRunHealthResult:
         place = self._place(run)
+        if has_worker(run):
+            return self._health_of_worker(run, place)
         job = self._api_client.read_job(*place)
         if job is not None and not _is_over(job.status):
             self._stamp_image(run, place)
@@ -130,6 +149,14 @@ class SlipwayK8sRunLauncher(K8sRunLauncher):
         status = WorkerStatus.NOT_FOUND if job is None else WorkerStatus.FAILED
         return CheckRunHealthResult(status, str(cause))
 
+    def _health_of_worker(self, run: "DagsterRun", place: "_Place") -> CheckRunHealthResult:
+        cause = self._warm.why_lost(run, place.namespace)
+        if cause is None:
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        if self._blame(run, cause, place):
+            self._tag_reason(run, cause)
+        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, str(cause))
+
     def get_run_worker_debug_info(
         self, run: "DagsterRun", include_container_logs: bool | None = True
     ) -> str | None:
@@ -140,6 +167,9 @@ class SlipwayK8sRunLauncher(K8sRunLauncher):
         (https://github.com/dagster-io/dagster/issues/16535, https://github.com/dagster-io/dagster/issues/14833).
         """
         place = self._place(run)
+        if has_worker(run):
+            cause = self._warm.why_lost(run, place.namespace)
+            return str(cause) if cause else None
         cause = self.explain(run)
         lines = [str(cause)] if cause else []
         if run.status in _NOT_RUNNING and cause and self._blame(run, cause, place):
@@ -159,7 +189,10 @@ class SlipwayK8sRunLauncher(K8sRunLauncher):
         """Return where the run's Job is."""
         attempt = self._get_resume_attempt_number(run)
         name = get_job_name_from_run_id(run.run_id, resume_attempt_number=attempt)
-        return _Place(name, str(self.get_container_context_for_run(run).namespace))
+        return _Place(name, self._namespace(run))
+
+    def _namespace(self, run: "DagsterRun") -> str:
+        return str(self.get_container_context_for_run(run).namespace)
 
     def _stamps(self, run: "DagsterRun") -> dict[str, str]:
         """Return the tags that a run gets when it is launched: which code it runs, nothing from an earlier run."""

@@ -1,0 +1,288 @@
+"""Runs in a standing process: a real server, forks of it, and an instance of its own. What a cluster adds is tested in tests/kind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import dagster as dg
+import psutil
+import pytest
+from dagster import DagsterRunStatus
+from dagster._core.errors import DagsterLaunchFailedError
+from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.utils import make_new_run_id
+from dagster._grpc.client import DagsterGrpcClient
+from dagster._grpc.types import GetCurrentRunsResult
+from dagster._serdes import deserialize_value
+from kubernetes.client import (
+    V1Container,
+    V1ContainerPort,
+    V1ContainerStatus,
+    V1ObjectMeta,
+    V1Pod,
+    V1PodCondition,
+    V1PodSpec,
+    V1PodStatus,
+)
+
+from slipway.launch.kubernetes.client import KubernetesUnreachableError
+from slipway.launch.kubernetes.warm import WarmLane
+from slipway.launch.stamps import IMAGE_DIGEST_TAG
+from slipway.launch.warm import WARM_TAG, WORKER_TAG
+
+POD = "test-warm-0"
+DIGEST = "sha256:" + "ab" * 32
+CODE = """
+import os, time
+from pathlib import Path
+import dagster as dg
+
+FOLDER = Path(os.environ["TEST_FOLDER"])
+FOLDER.joinpath(f"imported-{os.getpid()}").touch()
+
+@dg.op
+def say() -> None:
+    FOLDER.joinpath(f"ran-{os.getpid()}").touch()
+
+@dg.op
+def wait_for_word() -> None:
+    FOLDER.joinpath(f"waits-{os.getpid()}").touch()
+    while not FOLDER.joinpath("word").exists():
+        time.sleep(0.05)
+
+@dg.job(tags={"slipway/warm": "true"}, executor_def=dg.in_process_executor)
+def quick() -> None:
+    say()
+
+@dg.job(tags={"slipway/warm": "true"}, executor_def=dg.in_process_executor)
+def waiting() -> None:
+    wait_for_word()
+
+@dg.job(executor_def=dg.in_process_executor)
+def isolated() -> None:
+    say()
+
+defs = dg.Definitions(jobs=[quick, waiting, isolated])
+"""
+
+
+@dataclass
+class Worker:
+    """A server of this test's definitions, with one place."""
+
+    process: "subprocess.Popen[bytes]"
+    client: DagsterGrpcClient
+    instance: dg.DagsterInstance
+    folder: Path
+
+    lane: WarmLane
+    pods: list[Any]
+
+    def new(self, job: str, tags: dict[str, str]) -> dg.DagsterRun:
+        """Store a run of a job that is about to be launched."""
+        location = GrpcServerCodeLocationOrigin(host="localhost", port=self.client.port, location_name="test")
+        origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), job)
+        run = dg.DagsterRun(
+            job_name=job,
+            run_id=make_new_run_id(),
+            tags=tags,
+            remote_job_origin=origin,
+            status=DagsterRunStatus.STARTING,
+        )
+        self.instance.add_run(run)
+        return run
+
+    def start(self, job: str) -> dg.DagsterRun:
+        """Have a run of a job begun; raises if it is refused."""
+        run = self.new(job, {WORKER_TAG: POD})
+        DefaultRunLauncher.launch_run_from_grpc_client(self.instance, run, self.client)
+        return run
+
+    def refusal(self, job: str) -> str:
+        """Return why a run of a job is not taken."""
+        with pytest.raises(DagsterLaunchFailedError) as refused:
+            self.start(job)
+        return str(refused.value)
+
+    def idle(self) -> None:
+        """Wait until it has no run any more."""
+        until(
+            lambda: not deserialize_value(self.client.get_current_runs(), GetCurrentRunsResult).current_runs
+        )
+
+    def waiting(self) -> tuple[dg.DagsterRun, int]:
+        """Have a run begun that waits; return it and its process."""
+        self.idle()
+        for mark in self.marks("waits"):
+            mark.unlink()
+        run = self.start("waiting")
+        until(lambda: self.marks("waits"))
+        return run, int(self.marks("waits")[0].name.removeprefix("waits-"))
+
+    def stored(self, run: dg.DagsterRun) -> dg.DagsterRun:
+        """Return a run as it is stored now."""
+        found = self.instance.get_run_by_id(run.run_id)
+        assert found
+        return found
+
+    def status(self, run: dg.DagsterRun) -> DagsterRunStatus:
+        """Return a run's status as it is stored now."""
+        return self.stored(run).status
+
+    def marks(self, what: str) -> list[Path]:
+        """Return the files that processes left behind: `what` they did, and the process."""
+        return list(self.folder.glob(f"{what}-*"))
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Wait for something; the test's own limit ends it."""
+    while not holds():
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    with serving(tmp_path_factory.mktemp("warm")) as served:
+        yield served
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Worker]:
+    code = folder / "served.py"
+    code.write_text(CODE)
+    with socket.create_server(("localhost", 0)) as free:
+        port = free.getsockname()[1]
+    options = ["--python-file", str(code), "--location-name", "test", "--port", str(port), "--places", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "slipway.launch.warm", "--host", "localhost", *options],
+        env={**os.environ, "TEST_FOLDER": str(folder)},
+        cwd=folder,
+        start_new_session=True,
+    )
+    client = DagsterGrpcClient(host="localhost", port=port)
+    try:
+        with dg.instance_for_test(temp_dir=str(folder)) as instance:
+            until(lambda: process.poll() is not None or _answers(client))
+            assert process.poll() is None
+            pods = [_pod(port)]
+            api = SimpleNamespace(
+                find_pods=lambda *_: pods,
+                read_pod=lambda name, _: next((p for p in pods if p.metadata.name == name), None),
+            )
+            yield Worker(process, client, instance, folder, WarmLane(instance, cast("Any", api)), pods)
+    finally:
+        # The server, what it forks from, and what that has forked.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _pod(port: int) -> Any:
+    """Return the worker's pod as the API would describe it."""
+    return V1Pod(
+        metadata=V1ObjectMeta(name=POD, creation_timestamp=0),
+        spec=V1PodSpec(containers=[V1Container(name="warm", ports=[V1ContainerPort(container_port=port)])]),
+        status=V1PodStatus(
+            phase="Running",
+            pod_ip="localhost",
+            conditions=[V1PodCondition(type="Ready", status="True")],
+            container_statuses=[
+                V1ContainerStatus(
+                    name="warm", image="test", image_id=f"registry/test@{DIGEST}", ready=True, restart_count=0
+                )
+            ],
+        ),
+    )
+
+
+def _answers(client: DagsterGrpcClient) -> bool:
+    try:
+        client.ping("")
+    except dg.DagsterError:
+        return False
+    return True
+
+
+def test_a_run_is_a_fork_that_imports_nothing(worker: Worker) -> None:
+    imported = worker.marks("imported")
+    run = worker.start("quick")
+    until(lambda: worker.status(run) == DagsterRunStatus.SUCCESS)
+    (ran,) = worker.marks("ran")
+    assert ran.name.removeprefix("ran-") != str(worker.process.pid)
+    assert worker.marks("imported") == imported
+
+
+def test_a_job_that_does_not_say_so_is_refused(worker: Worker) -> None:
+    assert 'does not say slipway/warm: "true"' in worker.refusal("isolated")
+
+
+def test_no_more_runs_than_places_and_a_run_is_ended_when_told(worker: Worker) -> None:
+    run, process = worker.waiting()
+    assert "all 1 places are taken" in worker.refusal("quick")
+    assert worker.lane.why_lost(worker.stored(run), "") is None
+    # Asked for again, it is begun no second time.
+    DefaultRunLauncher.launch_run_from_grpc_client(worker.instance, run, worker.client)
+    assert [mark.name for mark in worker.marks("waits")] == [f"waits-{process}"]
+    worker.instance.report_run_canceling(worker.stored(run))
+    assert worker.lane.end(worker.stored(run), "")
+    until(lambda: worker.status(run) == DagsterRunStatus.CANCELED)
+    until(lambda: not psutil.pid_exists(process))
+
+
+def test_a_run_whose_process_is_killed_fails_with_the_reason(worker: Worker) -> None:
+    run, process = worker.waiting()
+    os.kill(process, signal.SIGKILL)
+    until(lambda: worker.status(run) == DagsterRunStatus.FAILURE)
+    events = worker.instance.all_logs(run.run_id)
+    assert any("SIGKILL" in str(event.message) for event in events), [event.message for event in events]
+
+
+def test_the_lane_gives_a_run_to_a_worker_or_says_why_not(worker: Worker) -> None:
+    worker.idle()
+    run = worker.new("quick", {WARM_TAG: "true"})
+    assert worker.lane.launch(run, "")
+    until(lambda: worker.status(run) == DagsterRunStatus.SUCCESS)
+    assert worker.stored(run).tags[WORKER_TAG] == POD
+    assert worker.stored(run).tags[IMAGE_DIGEST_TAG] == DIGEST
+
+    refused = worker.new("isolated", {WARM_TAG: "true"})
+    assert not worker.lane.launch(refused, "")
+    assert worker.stored(refused).tags[WORKER_TAG] == "none"
+    (said,) = [
+        event.message
+        for event in worker.instance.all_logs(refused.run_id)
+        if "it gets a pod" in event.message
+    ]
+    assert "does not say" in said
+    assert not worker.lane.launch(worker.new("quick", {}), "")
+
+
+def test_a_worker_that_ends_finishes_its_runs_first_and_takes_no_more(worker: Worker) -> None:
+    run, _ = worker.waiting()
+    worker.process.send_signal(signal.SIGTERM)
+    # A signal is heard some time after it was sent; until then the place that is taken is the reason.
+    while "about to end" not in (said := worker.refusal("quick")):
+        assert "places are taken" in said
+        time.sleep(0.2)
+    assert worker.status(run) == DagsterRunStatus.STARTED
+    worker.folder.joinpath("word").touch()
+    assert worker.process.wait() == 0
+    assert worker.status(run) == DagsterRunStatus.SUCCESS
+
+
+def test_a_run_whose_worker_is_gone_is_lost(worker: Worker) -> None:
+    run = worker.stored(worker.new("quick", {WORKER_TAG: POD}))
+    with pytest.raises(KubernetesUnreachableError):
+        worker.lane.why_lost(run, "")
+    worker.pods.clear()
+    assert str(worker.lane.why_lost(run, "")).startswith(f"PodDeleted: The warm worker {POD}")
