@@ -87,6 +87,15 @@ def test_a_cause_is_over_when_everything_that_failed_for_it_is_well() -> None:
     assert cause.ended == 200
 
 
+def test_what_fails_again_before_its_end_was_told_has_not_ended() -> None:
+    ledger = Ledger()
+    ledger.fail(failure("step:orders/a@", at=100), 100)
+    ledger.recover("step:orders/a@", 110)
+    assert ledger.causes["c1"].ended == 110
+    ledger.fail(failure("step:orders/a@", at=120), 120)
+    assert (ledger.causes["c1"].ended, ledger.causes["c1"].count) == (None, 2)
+
+
 def test_a_tick_that_fails_otherwise_is_the_same_trouble() -> None:
     ledger = Ledger()
     ledger.fail(failure("sensor:orders/s", "one", 100, kind="sensor"), 100)

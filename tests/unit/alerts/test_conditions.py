@@ -142,3 +142,24 @@ def test_a_sensor_that_was_removed_fails_no_more_and_those_of_other_locations_go
     take_repository(conditions.ledger, conditions.memory, "orders", repository(None, None), NOW + 5)
     assert opened(conditions, "sensor") == {"sensor:sales/arrivals"}
     assert set(conditions.memory.ticks) == {"sensor:sales/arrivals"}
+
+
+def test_a_sensor_that_fails_with_its_location_is_a_consequence(conditions: Conditions) -> None:
+    take_repository(
+        conditions.ledger, conditions.memory, "orders", repository([tick(1, "FAILURE")], None), NOW
+    )
+    (failing,) = conditions.ledger.causes.values()
+    assert not conditions.ledger.is_covered(failing)
+    conditions.take_locations([location("orders", broken=True)], NOW)
+    assert conditions.ledger.is_covered(failing)
+
+
+def test_a_part_of_the_daemon_has_time_until_its_heartbeats_could_be_seen(conditions: Conditions) -> None:
+    conditions.webserver_silent("http://web", "ConnectError", NOW - 100)
+    conditions.webserver_answers(NOW - 100)
+    parts = [beat("SENSOR", 5), beat("SCHEDULER", 900)]
+    conditions.take_daemons(parts, NOW)
+    assert opened(conditions, "daemon") == set()
+    conditions.answering_since = NOW - 200
+    conditions.take_daemons(parts, NOW)
+    assert opened(conditions, "daemon") == {"daemon:SCHEDULER"}

@@ -234,6 +234,15 @@ def test_a_consequence_that_ends_with_its_cause_is_never_told(watch: Watch, dags
     assert watch.told(180) == ["Failing [orders]: raw is late", "Resolved [orders]: raw is late"]
 
 
+def test_a_consequence_gets_time_to_pass_once_its_cause_is_over(watch: Watch, dagster: Dagster) -> None:
+    dagster.late = ["raw", "daily"]
+    watch.pass_time(180)
+    dagster.late = ["daily"]
+    watch.pass_time(30)
+    dagster.late = []
+    assert watch.told(180) == ["Failing [orders]: raw is late", "Resolved [orders]: raw is late"]
+
+
 def test_a_location_may_be_away_for_a_moment(watch: Watch, dagster: Dagster) -> None:
     dagster.broken = "Could not reach user code server"
     watch.pass_time(30)
@@ -304,6 +313,15 @@ def test_silences_are_read_anew_and_end(tmp_path: Path, dagster: Dagster) -> Non
     assert watch.told(30) == [], "a broken file changes nothing"
     dagster.now = 3600
     assert watch.told(60) == ["Failing [orders]: Step raw failed"]
+
+
+def test_what_is_over_before_its_silence_is_never_told(tmp_path: Path, dagster: Dagster) -> None:
+    silence = "[[silences]]\nmatch = 'run orders *'\nuntil = 1970-01-01T01:00:00Z\n"
+    watch = Watch(tmp_path, dagster, silence)
+    dagster.end_run("FAILURE", step_failure("raw", TELLING), will_retry="false")
+    watch.pass_time(60)
+    dagster.end_run("SUCCESS", succeeded=("raw",))
+    assert watch.told(4000) == []
 
 
 def test_what_waits_goes_out_at_once_after_a_restart(
