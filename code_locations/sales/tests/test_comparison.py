@@ -12,6 +12,7 @@ from sales.columns import MONEY, TOTALS
 from sales.defs.comparison import sales_vs_orders, sales_vs_orders_sensor
 from sales.defs.files.assets import total_by_country
 from slipway.columns import arrow_schema
+from slipway.contracts import UnmetExpectationError
 
 
 class Automation:
@@ -125,3 +126,10 @@ def test_revenue_of_the_same_days_stands_beside_the_sales() -> None:
 def test_no_sales_are_no_rows() -> None:
     revenue = pa.table({"day": pa.array([], pa.date32()), "revenue_eur": pa.array([], MONEY)})
     assert sales_vs_orders(arrow_schema(TOTALS).empty_table(), revenue).num_rows == 0
+
+
+def test_a_revenue_that_is_not_what_is_relied_on_is_refused() -> None:
+    day = date(2026, 1, 1)
+    twice = pa.table({"day": [day, day], "revenue_eur": pa.array([Decimal(10), Decimal(20)], MONEY)})
+    with pytest.raises(UnmetExpectationError, match="unique"):
+        sales_vs_orders(arrow_schema(TOTALS).empty_table(), twice)
