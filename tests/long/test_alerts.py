@@ -1,201 +1,31 @@
 """Alerts through a real platform: each fault gives one message, by webhook, e-mail or file, to the one who owns it."""
 
 import json
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
-import httpx
 import pytest
 
 from slipway.alerts.overview import open_causes
-from slipway.local.state import StateFolder
-from support.checkout import copy_checkout
-from support.platform import Platform
-from support.receivers import MailServer, Webhook, closing, wait_until
+from slipway.local.backfill.assets import Asset
+from slipway.local.backfill.launches import Backfills
+from slipway.local.backfill.plan import Target
+from support.receivers import Webhook, wait_until
+from support.watched import BROKEN, OTHER, WITHOUT_LETTERS, Watched, watched_platform
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
-
-# A fault is there as long as a file of its name lies beside the code.
-PROBE = """
-import random
-from datetime import timedelta
-from pathlib import Path
-
-import dagster as dg
-
-HERE = Path(__file__).parent
-
-
-def fault(name: str) -> bool:
-    return (HERE / name).exists()
-
-
-@dg.asset(owners=["team:alpha"])
-def boom() -> None:
-    if fault("boom"):
-        raise ValueError(f"the supplier sent {random.randrange(10**6)} rows without a country")
-
-
-@dg.asset(owners=["someone@example.com"])
-def checked() -> None:
-    pass
-
-
-@dg.asset_check(asset=checked, blocking=True, description="No row is lost.")
-def complete() -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(passed=not fault("complete"), description="3 of 10 rows are lost")
-
-
-@dg.asset(deps=[checked], owners=["team:alpha"])
-def downstream() -> None:
-    pass
-
-
-@dg.asset(owners=["team:alpha"], freshness_policy=dg.FreshnessPolicy.time_window(timedelta(seconds=60)))
-def late() -> None:
-    pass
-
-
-@dg.asset(deps=[late], freshness_policy=dg.FreshnessPolicy.time_window(timedelta(seconds=60)))
-def later() -> None:
-    pass
-
-
-@dg.sensor(
-    target=[boom], minimum_interval_seconds=2, owners=["team:alpha"], default_status=dg.DefaultSensorStatus.RUNNING
-)
-def twitching(_: dg.SensorEvaluationContext) -> dg.SkipReason:
-    if fault("twitching"):
-        raise RuntimeError("the bucket can't be listed")
-    return dg.SkipReason("nothing new")
-
-
-@dg.schedule(cron_schedule="* * * * *", target=[boom], default_status=dg.DefaultScheduleStatus.RUNNING)
-def clockwork(_: dg.ScheduleEvaluationContext) -> dg.SkipReason:
-    if fault("clockwork"):
-        raise RuntimeError("the calendar can't be read")
-    return dg.SkipReason("not now")
-
-
-@dg.definitions
-def defs() -> dg.Definitions:
-    return dg.Definitions(
-        assets=[boom, checked, downstream, late, later],
-        asset_checks=[complete],
-        sensors=[twitching],
-        schedules=[clockwork],
-        jobs=[dg.define_asset_job("booming", [boom]), dg.define_asset_job("checking", [checked, downstream])],
-        executor=dg.in_process_executor,
-    )
-"""
-OTHER = "import dagster as dg\n\ndefs = dg.Definitions()\n"
-BROKEN = 'raise RuntimeError("the supplier renamed a column")\n'
-SETTINGS = """
-poll_seconds = 1
-gather_seconds = 4
-grace_seconds = 6
-daemon_stale_seconds = 75
-ui = "https://dagster.example.com"
-default = ["file"]
-
-[channels.file]
-type = "file"
-[channels.alpha]
-type = "slack"
-url_variable = "ALPHA_WEBHOOK"
-[channels.mail]
-type = "email"
-to = ["someone@example.com"]
-from = "Slipway <slipway@example.com>"
-host = "127.0.0.1"
-port = {port}
-security = "none"
-
-[routes]
-"team:alpha" = ["alpha"]
-"someone@example.com" = ["mail"]
-"""
-
-
-@dataclass
-class Watched:
-    platform: Platform
-    webhook: Webhook
-    mail: MailServer
-
-    @property
-    def source(self) -> Path:
-        return self.platform.root / "code_locations"
-
-    def fault(self, name: str, *, there: bool) -> None:
-        file = self.source / "probe" / "src" / "probe" / name
-        file.touch() if there else file.unlink()
-
-    def break_other(self, code: str) -> None:
-        (self.source / "other" / "src" / "other" / "definitions.py").write_text(code)
-        self.platform.slipway("reload", "other")
-
-    def materialize(self, asset: str) -> None:
-        httpx.post(
-            f"{self.platform.web.url}/report_asset_materialization/{asset}", timeout=30
-        ).raise_for_status()
-
-    def filed(self) -> list[str]:
-        file = self.platform.state.alerts / "alerts.jsonl"
-        return (
-            [json.loads(line)["subject"] for line in file.read_text().splitlines()] if file.exists() else []
-        )
-
-    def told(self) -> dict[str, Counter[str]]:
-        return {
-            "file": Counter(self.filed()),
-            "slack": Counter(self.webhook.texts()),
-            "mail": Counter(self.mail.subjects()),
-        }
-
-    def wait_for(self, expected: dict[str, list[str]], timeout: float = 240) -> None:
-        """Wait until each of these was told, then make sure that each was told once, where it belongs."""
-        missing = lambda: {  # noqa: E731
-            name: [one for one in subjects if one not in self.told()[name]]
-            for name, subjects in expected.items()
-        }
-        wait_until(lambda: not any(missing().values()), lambda: (missing(), self.log()), timeout)
-        everywhere = sum(self.told().values(), Counter[str]())
-        assert {one: everywhere[one] for subjects in expected.values() for one in subjects} == {
-            one: 1 for subjects in expected.values() for one in subjects
-        }
-
-    def restart_watcher(self) -> None:
-        self.platform.supervisor.stop("watcher")
-        self.platform.supervisor.start("watcher")
-
-    def log(self) -> str:
-        return self.platform.supervisor.log_tail("watcher")
 
 
 @pytest.fixture(scope="module")
 def watched() -> Iterator[Watched]:
-    folder = Path(tempfile.mkdtemp(prefix="slipway-"))
-    root = copy_checkout(folder / "checkout", locations={"probe": PROBE, "other": OTHER})
-    platform = Platform(StateFolder(folder / "state"), root)
-    webhook, mail = Webhook(), MailServer()
-    (root / "alerts.toml").write_text(SETTINGS.format(port=mail.port))
-    with closing(webhook, mail):
-        try:
-            platform.up(ALPHA_WEBHOOK=webhook.url, FRESHNESS_DAEMON_INTERVAL_SECONDS="5")
-            yield Watched(platform, webhook, mail)
-        finally:
-            platform.slipway("clean", "--yes")
-            shutil.rmtree(folder, ignore_errors=True)
+    with watched_platform() as made:
+        yield made
 
 
 FAILING = {
     "slack": [
         "Failing [probe]: Step boom failed",
+        "Failing [probe]: Check by_hand of inspected failed",
         "Failing [probe]: Sensor twitching fails",
         "Failing [probe]: late is late",
     ],
@@ -217,6 +47,7 @@ def test_each_fault_is_told_once_to_its_owner(watched: Watched) -> None:
     for name in ("boom", "complete", "twitching", "clockwork"):
         watched.fault(name, there=True)
     watched.break_other(BROKEN)
+    watched.report_by_rest(passed=False)
     run = web.launch("probe", "booming", {})
     blocked = web.launch("probe", "checking", {})
     watched.wait_for(FAILING)
@@ -244,7 +75,7 @@ def test_open_causes_are_shown(watched: Watched) -> None:
     for said in ("Step boom failed", "Sensor twitching fails", "clockwork", "can't be loaded", "mail"):
         assert said in listed
     # `later` is late too, and told to nobody.
-    assert "alerts: 7 open" in watched.platform.slipway("status").stdout
+    assert "alerts: 8 open" in watched.platform.slipway("status").stdout
 
 
 def test_a_restarted_watcher_tells_nothing_twice_and_the_end_once(watched: Watched) -> None:
@@ -258,6 +89,7 @@ def test_a_restarted_watcher_tells_nothing_twice_and_the_end_once(watched: Watch
         assert watched.platform.wait_for_run(web.launch("probe", job, {})) == "SUCCESS"
     watched.materialize("late")
     watched.materialize("later")
+    watched.report_by_graphql(passed=True)
     # All of this happened while nobody watched.
     watched.platform.supervisor.start("watcher")
     watched.wait_for(RESOLVED)
@@ -293,6 +125,33 @@ def test_twenty_runs_that_fail_alike_are_one_message_whatever_the_webhook_answer
     assert "20 times" in json.dumps(told[1])
 
 
+def test_a_backfill_that_fails_without_a_run_is_told_reminded_of_and_over_when_resumed(
+    watched: Watched,
+) -> None:
+    """Between its launch and the daemon's first look its asset goes away."""
+    platform, title = watched.platform, "[other]: A backfill of letters failed"
+    letters = Asset("letters", "other", definition="Letters.", partitions=("a", "b"))
+    platform.supervisor.stop("daemon")
+    backfills = Backfills(platform.web)
+    backfill = backfills.launch([Target(letters, letters.partitions)], "letters", {})
+    watched.break_other(WITHOUT_LETTERS)
+    platform.supervisor.start("daemon")
+    watched.wait_for({"slack": [f"Failing {title}"]})
+    assert not any(backfills.progress(backfill).runs.values())
+    (body,) = [json.dumps(each) for each in watched.webhook.taken if title in each["text"]]
+    for said in ("other, backfill " + backfill, "letters", "team:alpha", f"/runs/b/{backfill}"):
+        assert said in body
+    watched.remind_after(0.01)
+    # One message for all that is open in this channel: `late` may be late again.
+    wait_until(lambda: _reminders_of(watched, "A backfill of letters failed"), watched.log, 240)
+    watched.remind_after(24)
+
+    watched.break_other(OTHER)
+    resumed = platform.slipway("backfill", "--resume", backfill)
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    watched.wait_for({"slack": [f"Resolved {title}", f"Failing {title}"]})
+
+
 def test_a_dead_daemon_and_a_dead_webserver_are_noticed_from_outside(watched: Watched) -> None:
     for process, title in (
         ("daemon", "The daemon gives no sign of life"),
@@ -310,6 +169,11 @@ def test_a_dead_daemon_and_a_dead_webserver_are_noticed_from_outside(watched: Wa
             f"Resolved: {title}": 1,
         }
     assert "the-secret" not in (watched.platform.state.logs / "watcher.log").read_text()
+
+
+def _reminders_of(watched: Watched, title: str) -> list[str]:
+    reminders = [body for body in watched.webhook.taken if body["text"].startswith("Still failing")]
+    return [json.dumps(body) for body in reminders if title in json.dumps(body)]
 
 
 def _times(watched: Watched) -> int:

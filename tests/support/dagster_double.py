@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from slipway.alerts.client import ASSETS, LOOK, NoAnswerError
+from slipway.alerts.client import ASSETS, BACKFILLS, LOOK, NoAnswerError, RejectedError
 
 
 class Dagster:
@@ -21,12 +21,21 @@ class Dagster:
         self.late: list[str] = []
         self.silent = ""
         self.asked: list[dict[str, Any]] = []
+        self.assets = ["raw", "daily"]
+        self.checks = ["complete"]
+        self.evaluations: list[dict[str, Any]] = []
+        self.pages = 0
+        self.backfills: list[dict[str, Any]] = []
+        self.refuses_checks = False
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         if self.silent:
             raise NoAnswerError(self.silent)
         if query == ASSETS:
-            return {"assetNodes": [self._asset("raw", []), self._asset("daily", ["raw"])]}
+            upstream = {"raw": [], "daily": ["raw"]}
+            return {"assetNodes": [self._asset(name, upstream[name]) for name in self.assets]}
+        if query == BACKFILLS:
+            return {"partitionBackfillsOrError": {"results": self._backfills(**variables)}}
         self.asked.append(variables)
         wanted = variables.get("ids")
         runs = [run for run in self.runs if wanted is None or run["runId"] in wanted]
@@ -49,6 +58,60 @@ class Dagster:
 
     def events(self, run_id: str) -> Iterator[dict[str, Any]]:
         yield from self.run_events.get(run_id, [])
+
+    def executions(self, checks: Any, limit: int, before: str | None = None) -> list[list[dict[str, Any]]]:
+        if self.refuses_checks:
+            raise RejectedError("Asset checks require an instance migration")
+        self.pages += 1
+        return [
+            [
+                execution
+                for execution in reversed(self.evaluations)
+                if execution["of"] == (tuple(path), name)
+                and (before is None or int(execution["id"]) < int(before))
+            ][:limit]
+            for path, name in checks
+        ]
+
+    def location_of_backfill(self, _backfill: str) -> str:
+        return "orders"
+
+    def report(self, *, success: bool, run: str = "", **more: Any) -> None:
+        """Add an evaluation of the check `complete` that is reported from outside, or that a run makes."""
+        self.evaluations.append(
+            {
+                "of": (("raw",), "complete"),
+                "id": str(len(self.evaluations) + 1),
+                "runId": run,
+                "timestamp": self.now,
+                "evaluation": evaluation(success=success, **more)["evaluation"],
+            }
+        )
+
+    def end_backfill(self, status: str, message: str = "", partitions: int = 10, **tags: str) -> str:
+        """Add a backfill of `raw` that was launched a minute ago and has just ended."""
+        error = {"className": "DagsterAssetBackfillDataLoadError", "message": message, "causes": []}
+        self.backfills.append(
+            {
+                "id": f"backfill-{len(self.backfills)}",
+                "status": status,
+                "timestamp": self.now - 60,
+                "endTimestamp": self.now,
+                "numPartitions": partitions,
+                "jobName": None,
+                "assetSelection": [{"path": ["raw"]}],
+                "tags": [{"key": f"dagster/{key}", "value": value} for key, value in tags.items()],
+                "error": error if message else None,
+            }
+        )
+        return self.backfills[-1]["id"]
+
+    def _backfills(self, statuses: list[str], created: float, cursor: str | None) -> list[dict[str, Any]]:
+        newest_first = self.backfills[::-1]
+        if cursor:
+            newest_first = newest_first[[each["id"] for each in newest_first].index(cursor) + 1 :]
+        found = [each for each in newest_first if each["status"] in statuses and each["timestamp"] > created]
+        return found[:100]
 
     def end_run(
         self, status: str, *events: dict[str, Any], succeeded: tuple[str, ...] = (), **tags: str
@@ -94,6 +157,9 @@ class Dagster:
             "opNames": [name],
             "repository": {"location": {"name": "orders"}},
             "owners": [{"team": "alpha"}],
+            "assetChecksOrError": {
+                "checks": [{"name": check} for check in self.checks] if name == "raw" else []
+            },
             "dependencyKeys": [{"path": [key]} for key in upstream],
             "freshnessStatusInfo": {
                 "freshnessStatus": "DEGRADED" if name in self.late else "HEALTHY",

@@ -1,62 +1,17 @@
 """What the watcher makes of a webserver's answers: one message for each root cause, and none twice."""
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from slipway.alerts.overview import open_causes
 from slipway.alerts.state import MemoryFile
-from slipway.alerts.watcher import Watcher
 from slipway.local.errors import LocalPlatformError
 from support.dagster_double import Dagster, evaluation, step_failure
 from support.receivers import Webhook, closing
+from support.watching import Watch
 
 TELLING = "the supplier sent 17 rows without a country"
-Told = Callable[..., list[str]]
-
-
-class Watch:
-    """A watcher over a double; `pass_time` looks every five seconds."""
-
-    def __init__(self, folder: Path, dagster: Dagster, settings: str = "") -> None:
-        self.folder, self.dagster = folder, dagster
-        (folder / "alerts.toml").write_text(settings)
-        self.start()
-        self.pass_time(5)
-
-    def start(self) -> None:
-        self.watcher = Watcher("http://web", self.folder / "alerts.toml", self.folder)
-        self.watcher._read_settings()
-        self.watcher._begin(MemoryFile(self.folder), self.dagster.now)
-        self.watcher.runs.client = self.watcher.client = self.dagster  # type: ignore[assignment]
-
-    def pass_time(self, seconds: float) -> None:
-        end = self.dagster.now + seconds
-        while self.dagster.now < end:
-            self.dagster.now += 5
-            self.watcher.look(self.dagster.now)
-
-    def told(self, seconds: float = 0) -> list[str]:
-        """Return the subjects of all messages, after some time."""
-        self.pass_time(seconds)
-        return [line["subject"] for line in self.lines()]
-
-    def lines(self) -> list[dict[str, Any]]:
-        file = self.folder / "alerts.jsonl"
-        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-
-
-@pytest.fixture
-def dagster() -> Dagster:
-    return Dagster()
-
-
-@pytest.fixture
-def watch(tmp_path: Path, dagster: Dagster) -> Watch:
-    return Watch(tmp_path, dagster)
 
 
 def test_forty_runs_that_fail_alike_are_one_message_with_their_number(watch: Watch, dagster: Dagster) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["run", "check", "freshness", "sensor", "schedule", "location", "daemon", "webserver"]
+Kind = Literal[
+    "run", "check", "backfill", "freshness", "sensor", "schedule", "location", "daemon", "webserver"
+]
 # A state that is seen again at every look, not an event that is counted.
 CONTINUING = frozenset({"freshness", "location", "daemon", "webserver"})
 # Over before anything was said: then nothing is said at all (a reload, a restart).
@@ -61,6 +63,7 @@ class Cause:
         subjects: what fails for it, each with the time of its newest failure.
         covered: whether it has been the mere consequence of another cause: then it is told only if it outlasts that.
         told: the channels that were told; None as long as nobody was.
+        told_at: when they were; None in a file of an older watcher.
         ended: when the last subject recovered; None while it is open.
     """
 
@@ -81,7 +84,13 @@ class Cause:
     behind: list[str] = field(default_factory=list)
     covered: bool = False
     told: list[str] | None = None
+    told_at: float | None = None
     ended: float | None = None
+
+    @property
+    def told_since(self) -> float:
+        """Since when somebody may know of it."""
+        return self.noticed if self.told_at is None else self.told_at
 
 
 class Ledger:

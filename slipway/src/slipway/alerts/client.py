@@ -1,6 +1,6 @@
-"""The webserver's GraphQL API, as far as the watcher asks it: three questions, and the events of an ended run."""
+"""The webserver's GraphQL API, as far as the watcher asks it: a few questions again and again, and what one of them leads to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -32,7 +32,19 @@ RUNS = f"""query ($updated: Float, $ids: [String], $cursor: String) {{
 {_RUN}"""
 ASSETS = """{ assetNodes { assetKey { path } opNames repository { location { name } } dependencyKeys { path }
   owners { ... on TeamAssetOwner { team } ... on UserAssetOwner { email } }
+  assetChecksOrError { ... on AssetChecks { checks { name } } }
   freshnessStatusInfo { freshnessStatus freshnessStatusMetadata { lastMaterializedTimestamp } } } }"""
+# Backfills that were launched after a time, newest first.
+BACKFILLS = f"""query ($statuses: [BulkActionStatus!], $created: Float!, $cursor: String) {{
+  partitionBackfillsOrError(filters: {{ statuses: $statuses, createdAfter: $created }}, cursor: $cursor, limit: 100) {{
+    ... on PartitionBackfills {{ results {{ id status timestamp endTimestamp numPartitions jobName
+      assetSelection {{ path }} tags {{ key value }} error {{ {_ERROR} }} }} }} }} }}"""
+_JOB_OF_BACKFILL = """query ($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill {
+  partitionSet { repositoryOrigin { repositoryLocationName } } } } }"""
+_EVALUATION = "checkName success severity description partition assetKey { path }"
+_EXECUTION = (
+    f"fragment Execution on AssetCheckExecution {{ id runId timestamp evaluation {{ {_EVALUATION} }} }}"
+)
 _DETAILS = """query ($run: ID!, $steps: Boolean!) { runOrError(runId: $run) { ... on Run {
   assetChecks { name } stepStats @include(if: $steps) { stepKey status endTime } } } }"""
 _EVENTS = f"""query ($run: ID!, $cursor: String) {{ logsForRun(runId: $run, afterCursor: $cursor) {{
@@ -40,8 +52,7 @@ _EVENTS = f"""query ($run: ID!, $cursor: String) {{ logsForRun(runId: $run, afte
   ... on MessageEvent {{ message timestamp }}
   ... on RunFailureEvent {{ error {{ {_ERROR} }} }}
   ... on ExecutionStepFailureEvent {{ stepKey error {{ {_ERROR} }} }}
-  ... on AssetCheckEvaluationEvent {{ stepKey evaluation {{
-    checkName success severity description partition assetKey {{ path }} }} }} }} }} }} }}"""
+  ... on AssetCheckEvaluationEvent {{ stepKey evaluation {{ {_EVALUATION} }} }} }} }} }} }}"""
 
 
 class NoAnswerError(Exception):
@@ -97,6 +108,34 @@ class Client:
             if not page.get("hasMore"):
                 return
             cursor = page["cursor"]
+
+    def executions(
+        self, checks: Sequence[tuple[Sequence[str], str]], limit: int, before: str | None = None
+    ) -> list[list[dict[str, Any]]]:
+        """Return the newest executions of each check (asset key and name), or those `before` an id; newest first."""
+        names = ", ".join(f"$key{i}: AssetKeyInput!, $name{i}: String!" for i in range(len(checks)))
+        fields = " ".join(
+            f"c{i}: assetCheckExecutions(assetKey: $key{i}, checkName: $name{i}, limit: $limit, cursor: $before)"
+            " { ...Execution }"
+            for i in range(len(checks))
+        )
+        query = f"query ($limit: Int!, $before: String, {names}) {{ {fields} }} {_EXECUTION}"
+        keys = {f"key{i}": {"path": list(path)} for i, (path, _) in enumerate(checks)}
+        named = {f"name{i}": name for i, (_, name) in enumerate(checks)}
+        answer = self.ask(query, limit=limit, before=before, **keys, **named)
+        return [answer[f"c{i}"] for i in range(len(checks))]
+
+    def location_of_backfill(self, backfill: str) -> str:
+        """Return the code location of a job's backfill; empty when that is not served any more."""
+        try:
+            found = self.ask(_JOB_OF_BACKFILL, id=backfill)["partitionBackfillOrError"]
+        except RejectedError:
+            return ""
+        return str(
+            ((found.get("partitionSet") or {}).get("repositoryOrigin") or {}).get(
+                "repositoryLocationName", ""
+            )
+        )
 
 
 def owners_of(node: dict[str, Any]) -> tuple[str, ...]:

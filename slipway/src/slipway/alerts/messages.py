@@ -1,16 +1,19 @@
 """What a message says: what failed, where, why, since when, how often, whose it is, what to do; as text and for Slack."""
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from slipway.alerts.causes import CONTINUING, Cause, Kind
+from slipway.alerts.settings import Settings
 
-Status = Literal["problem", "resolved", "test"]
+Status = Literal["problem", "reminder", "resolved", "test"]
 _NEXT: dict[Kind, str] = {
     "run": "Open the run, read the step's log, mend the cause, then re-execute from failure",
     "check": "Open the run; the check's metadata shows the rows. Downstream of a blocking check nothing was written",
+    "backfill": "Open the backfill, mend the cause, then `slipway backfill --resume` it: no run was launched for the rest",
     "freshness": "See which run should have made it, and materialize it",
     "sensor": "See the tick's error; the sensor goes on by itself once the cause is gone",
     "schedule": "See the tick's error; launch what it missed by a backfill",
@@ -18,7 +21,14 @@ _NEXT: dict[Kind, str] = {
     "daemon": "`make status`, `make logs NAME=daemon`; then `make up`",
     "webserver": "`make status`, `make logs NAME=webserver`; then `make up`",
 }
+_MARKS: dict[Status, tuple[str, str]] = {
+    "problem": (":red_circle:", "Failing"),
+    "reminder": (":large_orange_circle:", "Still failing"),
+    "resolved": (":large_green_circle:", "Resolved"),
+    "test": (":white_circle:", "Test"),
+}
 _SHOWN_SUBJECTS = 5
+_SHOWN_CAUSES = 15
 # Slack refuses longer ones: 3,000 characters in a section, 150 in a header.
 _SLACK_SECTION = 2800
 _SLACK_HEADER = 140
@@ -48,7 +58,7 @@ class Message:
     @property
     def subject(self) -> str:
         """The message in one line."""
-        mark = {"problem": "Failing", "resolved": "Resolved", "test": "Test"}[self.status]
+        mark = _MARKS[self.status][1]
         place = f" [{self.location}]" if self.location else ""
         return f"{mark}{place}: {self.title}"
 
@@ -60,9 +70,8 @@ class Message:
 
     def slack(self) -> dict[str, Any]:
         """Return the message as an incoming webhook of Slack takes it."""
-        mark = {"problem": ":red_circle:", "resolved": ":large_green_circle:", "test": ":white_circle:"}
         body = "\n".join(f"*{label}*  {_slack(text)}" for label, text in self.lines.items())
-        header = f"{mark[self.status]} {self.subject}"[:_SLACK_HEADER]
+        header = f"{_MARKS[self.status][0]} {self.subject}"[:_SLACK_HEADER]
         return {
             "text": _slack(self.subject),
             "blocks": [
@@ -85,6 +94,26 @@ def problem(cause: Cause, owners: tuple[str, ...], ui: str, docs: str, now: floa
         "Next": f"{_NEXT[cause.kind]} ({docs})",
     }
     return _message("problem", cause, owners, lines, now)
+
+
+def reminder(causes: Sequence[Cause], settings: Settings, ui: str, now: float) -> Message:
+    """Return the one message that reminds of causes that are still open, oldest first."""
+    if len(causes) == 1:
+        owners = settings.owners(causes[0])
+        return replace(problem(causes[0], owners, ui, settings.docs, now), status="reminder")
+    lines = {
+        f"{number}": f"{f'[{cause.location}] ' if cause.location else ''}{cause.title}, since {_since(cause)}: {ui}{cause.link}"
+        for number, cause in enumerate(causes[:_SHOWN_CAUSES], 1)
+    }
+    if len(causes) > _SHOWN_CAUSES:
+        lines["And"] = f"{len(causes) - _SHOWN_CAUSES} more"
+    owners = tuple(sorted({owner for cause in causes for owner in settings.owners(cause)}))
+    lines["Owner"] = ", ".join(owners) or "nobody is named"
+    lines["Next"] = f"`slipway alerts list` says why; silence what can wait ({settings.docs})"
+    title = f"{len(causes)} causes that were told more than {settings.remind_hours:g} h ago"
+    return Message(
+        secrets.token_hex(8), "reminder", "reminder", "reminder", "", list(owners), title, lines, ui, now
+    )
 
 
 def resolved(cause: Cause, owners: tuple[str, ...], ui: str, now: float) -> Message:

@@ -10,6 +10,7 @@ from typing import Any
 
 from slipway.alerts.catalog import Catalog, asset_name
 from slipway.alerts.causes import Failure, Ledger
+from slipway.alerts.checks import check_failure, check_subject, is_failure
 from slipway.alerts.client import RUNS, RUNS_PER_PAGE, Client, RejectedError, tags_of
 from slipway.alerts.fingerprints import RootError, fingerprint, root_error
 from slipway.alerts.state import Memory
@@ -137,7 +138,7 @@ class Runs:
         if checks:
             _judge_checks(scope, evaluations, verdict)
         if failed:
-            blocked = any(not each["success"] and each["severity"] == "ERROR" for each in evaluations)
+            blocked = any(is_failure(each) for each in evaluations)
             verdict.failures += scope.failures(events, blocked=blocked)
         for step in details.get("stepStats") or ():
             if step["status"] == "SUCCESS":
@@ -227,34 +228,27 @@ class _Scope:
         )
 
     def check_failure(self, evaluation: dict[str, Any]) -> Failure:
-        asset, check = asset_name(evaluation["assetKey"]), evaluation["checkName"]
-        owners = self.catalog.owners(asset)
-        return Failure(
-            kind="check",
-            cause=fingerprint("check", self.location, owners, RootError("", ""), f"{asset}:{check}"),
-            subject=self.check(evaluation),
-            title=f"Check {check} of {asset} failed",
+        return check_failure(
+            self.catalog,
+            self.location,
+            evaluation,
+            partition=self.partition,
             where=self.where(evaluation["partition"] or self.partition),
-            error=str(root_error(None, evaluation["description"] or "The check gave no description")),
-            location=self.location,
-            owners=owners,
             link=f"/runs/{self.run['runId']}",
             at=_ended_at(self.run),
-            affects=(f"asset:{asset}",),
         )
 
     def check(self, evaluation: dict[str, Any]) -> str:
-        asset, check = asset_name(evaluation["assetKey"]), evaluation["checkName"]
-        return f"check:{self.location}/{asset}:{check}@{evaluation['partition'] or self.partition}"
+        return check_subject(self.location, evaluation, self.partition)
 
 
 def _judge_checks(scope: _Scope, evaluations: list[dict[str, Any]], verdict: _Verdict) -> None:
     # The last word of each check counts: a step that was retried evaluates its checks anew.
     for evaluation in {scope.check(each): each for each in evaluations}.values():
-        if evaluation["success"] or evaluation["severity"] != "ERROR":
-            verdict.well.append((scope.check(evaluation), _ended_at(scope.run)))
-        else:
+        if is_failure(evaluation):
             verdict.failures.append(scope.check_failure(evaluation))
+        else:
+            verdict.well.append((scope.check(evaluation), _ended_at(scope.run)))
 
 
 def _is_final(run: dict[str, Any], since: float, now: float) -> bool | None:

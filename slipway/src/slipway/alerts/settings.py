@@ -81,6 +81,7 @@ class Settings:
         poll_seconds: between two looks.
         gather_seconds: how long failures are gathered before the first message of their cause.
         grace_seconds: how long a code location or the webserver may be away, as at a restart.
+        remind_hours: after how long, and how often, a channel is reminded of what is open; 0 means never.
         daemon_stale_seconds: the age of a heartbeat that means trouble; the daemon sends one each 30 s.
     """
 
@@ -95,6 +96,7 @@ class Settings:
     poll_seconds: float = 5.0
     gather_seconds: float = 30.0
     grace_seconds: float = 60.0
+    remind_hours: float = 24.0
     daemon_stale_seconds: float = 90.0
 
     def owners(self, cause: Cause) -> tuple[str, ...]:

@@ -29,6 +29,10 @@ class Memory:
         seen: runs that are dealt with, by the time of their end; those that ended long before `updated` are dropped.
         waiting: failed runs that may be retried, by the time since when they wait.
         ticks: the newest tick of each sensor and schedule that is dealt with.
+        checked: the newest reported evaluation of a check that was seen; None in a file of an older watcher.
+        reported: such evaluations that are dealt with, by their time; those long before `checked` are dropped.
+        backfills: failed backfills that are dealt with, by the time of their launch; None as `checked`.
+        reminded: when each channel was last reminded of what is still open.
         causes: see `causes.Ledger`.
         outbox: see `outbox.Outbox`.
     """
@@ -40,6 +44,10 @@ class Memory:
     seen: dict[str, float] = field(default_factory=dict)
     waiting: dict[str, float] = field(default_factory=dict)
     ticks: dict[str, int] = field(default_factory=dict)
+    checked: float | None = None
+    reported: dict[str, float] = field(default_factory=dict)
+    backfills: dict[str, float] | None = None
+    reminded: dict[str, float] = field(default_factory=dict)
     causes: list[dict[str, Any]] = field(default_factory=list)
     outbox: list[dict[str, Any]] = field(default_factory=list)
 

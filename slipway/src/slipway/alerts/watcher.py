@@ -10,10 +10,12 @@ from pathlib import Path
 
 import httpx
 
-from slipway.alerts import messages
+from slipway.alerts import messages, reminders
+from slipway.alerts.backfills import Backfills
 from slipway.alerts.catalog import Catalog
 from slipway.alerts.causes import TICKS, Cause, Ledger
-from slipway.alerts.client import ASSETS, LOOK, Client, NoAnswerError
+from slipway.alerts.checks import Reported
+from slipway.alerts.client import ASSETS, LOOK, Client, NoAnswerError, RejectedError
 from slipway.alerts.conditions import Conditions
 from slipway.alerts.outbox import Outbox
 from slipway.alerts.runs import Runs
@@ -96,7 +98,8 @@ class Watcher:
         self.client, self.catalog = Client(self.url), Catalog()
         stale = self.settings.daemon_stale_seconds
         self.conditions = Conditions(self.catalog, self.ledger, self.memory, stale, started=now)
-        self.runs = Runs(self.client, self.catalog, self.ledger, self.memory)
+        parts = (self.client, self.catalog, self.ledger, self.memory)
+        self.runs, self.reported, self.backfills = Runs(*parts), Reported(*parts), Backfills(*parts)
         self._first_assets = not known
         self._answered, self._assets_at, self._beaten_at = self.memory.polled, 0.0, 0.0
 
@@ -114,6 +117,12 @@ class Watcher:
         self.conditions.take_locations(seen["workspaceOrError"].get("locationEntries", []), now)
         self.conditions.take_daemons(seen["instance"]["daemonHealth"]["allDaemonStatuses"], now)
         self.runs.take(seen["runsOrError"].get("results", []), now)
+        for part in (self.reported, self.backfills):
+            try:
+                part.take(now)
+            except RejectedError as error:
+                # One question that can't be answered is no reason to call the webserver dead, or to ask nothing more.
+                _log.error("The webserver refuses to say what %s asks: %s", type(part).__name__, error)
         if assets is not None:
             self.conditions.take_assets(assets, now, first=self._first_assets)
             self._assets_at, self._first_assets = now, False
@@ -128,12 +137,14 @@ class Watcher:
             if cause.told is None and not self._passes(cause, now):
                 if not self._is_due(cause, now):
                     continue
-                cause.told = list(self.settings.channels_for(cause))
+                cause.told, cause.told_at = list(self.settings.channels_for(cause)), now
                 self.outbox.put(messages.problem(cause, owners, ui, self.settings.docs, now), cause.told)
             if cause.ended is not None:
                 if cause.told:
                     self.outbox.put(messages.resolved(cause, owners, ui, now), cause.told)
                 del self.ledger.causes[key]
+        for channel, causes in reminders.due(self.ledger, self.settings, self.memory.reminded, now):
+            self.outbox.put(messages.reminder(causes, self.settings, ui, now), [channel])
 
     def _passes(self, cause: Cause, now: float) -> bool:
         """Whether a cause that nobody was told of has ended without being news: a consequence, or silenced."""
@@ -150,7 +161,7 @@ class Watcher:
         """How long a cause is kept to itself: to count its failures, or to see whether it passes."""
         if cause.kind == "daemon":
             return 0.0
-        if cause.kind in ("run", "check") or cause.kind in TICKS:
+        if cause.kind in ("run", "check", "backfill") or cause.kind in TICKS:
             return self.settings.gather_seconds
         return self.settings.grace_seconds
 
