@@ -47,3 +47,19 @@ def test_the_quota_has_room_for_the_runs_that_the_queue_starts(environment):
 @every_environment
 def test_nothing_is_reported_to_others(environment):
     assert run_pods.settings(environment)["telemetry"] == {"enabled": False}
+
+
+@every_environment
+def test_runs_can_read_the_settings_of_the_run_launcher(environment):
+    # Runs that start pods for their steps make them as the launcher would.
+    needed = {
+        value["env"]
+        for value in run_pods.settings(environment)["run_launcher"]["config"].values()
+        if _is_variable(value)
+    }
+    assert needed
+    assert needed <= set(rendering.find(environment, "ConfigMap", "slipway-environment")["data"])
+
+
+def _is_variable(value):
+    return isinstance(value, dict) and set(value) == {"env"}

@@ -11,7 +11,7 @@ from support import rendering
 from support.network import Place, reaches
 
 # Of managed services, and of the Kubernetes API, as a cluster in a private network would have them.
-DATABASE, OBJECTS, API = "10.0.5.5", "203.0.113.9", "10.0.0.10"
+DATABASE, BROKER, OBJECTS, API = "10.0.5.5", "10.0.6.6", "203.0.113.9", "10.0.0.10"
 RUN = {"app.kubernetes.io/component": "run_worker"}
 STEP = {"app.kubernetes.io/component": "step_worker"}
 
@@ -42,8 +42,12 @@ def pods(environment: str) -> dict[str, list[Place]]:
         found.setdefault(row, []).append(Place(labels, namespace))
     for location, settings in platform_values(environment)["codeLocations"].items():
         row = "runs with step pods" if settings.get("stepPods") else "runs"
-        for kind in (RUN, STEP):
-            found.setdefault(row, []).append(Place({**kind, "dagster/code-location": location}, namespace))
+        row = "runs with queued steps" if settings.get("queue") else row
+        # The executor is in the run's pod; a step is like a run that has none.
+        for kind, of_kind in ((RUN, row), (STEP, "runs")):
+            found.setdefault(of_kind, []).append(
+                Place({**kind, "dagster/code-location": location}, namespace)
+            )
     found["demo"] = [Place({"app.kubernetes.io/name": "demo"}, namespace)]
     return found
 
@@ -58,6 +62,7 @@ def targets(environment: str, own: dict[str, list[Place]]) -> dict[str, list[tup
         "code servers 3030": [(pod, 3030, "TCP") for pod in own["code servers"]],
         "postgres 5432": [(pod, 5432, "TCP") for pod in own.get("postgres", [Place(address=DATABASE)])],
         "s3 9000": [(pod, s3_port, "TCP") for pod in own.get("s3", [Place(address=OBJECTS)])],
+        "redis 6379": [(pod, 6379, "TCP") for pod in own.get("redis", [Place(address=BROKER)])],
         # With a managed S3 anywhere on 443 that port of the API can't be told from it.
         "Kubernetes API": [
             (Place(address=API), port, "TCP") for port in ([443, 6443] if in_cluster else [6443])
@@ -85,8 +90,10 @@ def policies(environment: str) -> list[Any]:
 def test_the_policies_say_what_the_table_says(environment: str, row: str) -> None:
     own = pods(environment)
     if row not in own:
-        assert row in {"postgres", "s3"}, f"{environment} has no pods for {row}"
-        pytest.skip(f"{environment} has managed services")
+        assert row in {"postgres", "redis", "s3", "runs with step pods"}, (
+            f"{environment} has no pods for {row}"
+        )
+        pytest.skip(f"{environment} has managed services, or no location of that kind")
     namespace = rendering.RELEASES.target(environment).namespace
     for column, places in targets(environment, own).items():
         for origin in own[row]:
@@ -105,7 +112,7 @@ def test_nothing_comes_from_outside_and_no_other_port_is_open(environment: str) 
     every = policies(environment)
     for row, places in own.items():
         for place in places:
-            for port in (22, 3000, 3030, 5432, 9000):
+            for port in (22, 3000, 3030, 5432, 6379, 9000):
                 for origin in (stranger, Place(address="198.51.100.1")):
                     assert not reaches(every, namespace, origin, place, (port, "TCP")), f"{row} {port}"
             for other in (each for each in own["webserver"] + own["daemon"] if each != place):

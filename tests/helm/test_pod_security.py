@@ -23,7 +23,7 @@ VOLUMES = {
 # Who works with the Kubernetes API: launches runs, ends them, cleans up after them, starts pods for steps. Code servers only
 # because the official chart mounts a token into each; their accounts may do nothing, or as little as their runs.
 WITH_TOKEN = re.compile(
-    r"Deployment/dagster-.*|CronJob/cleanup|run of orders|Deployment/.*-dagster-user-deployments-.*"
+    r"Deployment/dagster-.*|CronJob/cleanup|Deployment/queue-worker-.*|run of orders|Deployment/.*-dagster-user-deployments-.*"
 )
 _SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|KEY")
 # With a password, and not with the place of one: $(NAME) for Kubernetes, {name} for `slipway deploy`.

@@ -228,3 +228,23 @@ def test_revenue_is_made_in_pods_where_there_are_pods(environment: Environment, 
     assert job.executor_def.name == executor
     tags = job.get_node_named("cleaned_orders").tags
     assert '"memory": "1Gi"' in tags["dagster-k8s/config"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "executor", "canaries"),
+    [
+        (Environment.LOCAL, "in_process", {"canary"}),
+        (Environment.KIND, "celery-k8s", {"canary", "canary_in_pods", "canary_in_queue"}),
+    ],
+)
+def test_steps_queue_where_there_is_a_queue(
+    environment: Environment, executor: str, canaries: set[str]
+) -> None:
+    defs = definitions.build_defs(
+        resources={"source": None, "io_manager": dg.mem_io_manager}, environment=environment
+    )
+    job = defs.resolve_job_def("raw_orders_in_queue")
+    assert job.executor_def.name == executor
+    assert job.get_node_named("raw_orders").tags["dagster-celery/queue"] == "order-system"
+    found = {each.name for each in defs.resolve_all_job_defs()}
+    assert {name for name in found if name.startswith("canary")} == canaries

@@ -15,7 +15,6 @@ from orders.defs.arrivals.sensor import build_landing_sensor
 from orders.defs.arrivals.settings import ArrivalSettings
 from orders.defs.order_system import assets, checks, daily, history, jobs
 from orders.freshness import policies
-from slipway.canary import build_canary_job
 from slipway.environment import Environment, current_environment
 from slipway.launch import in_process_executor
 from slipway.resources import LandingBucket, PostgresResource, platform_resources
@@ -43,7 +42,13 @@ def build_defs(
             ),
         ],
         asset_checks=dg.load_asset_checks_from_modules([checks, landed_checks]),
-        jobs=[jobs.daily_pipeline, jobs.revenue_in_pods(environment), land_orders, build_canary_job()],
+        jobs=[
+            jobs.daily_pipeline,
+            jobs.revenue_in_pods(environment),
+            jobs.raw_orders_in_queue(environment),
+            land_orders,
+            *jobs.canaries(environment),
+        ],
         schedules=[jobs.daily_pipeline_schedule(environment)],
         sensors=[build_landing_sensor(arrivals), build_overlooked_retries_sensor()],
         resources={"landing": LandingBucket(url=dg.EnvVar("SLIPWAY_LANDING_URL")), **resources},

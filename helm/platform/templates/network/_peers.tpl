@@ -12,6 +12,25 @@ matchLabels: {component: user-deployments}
 matchExpressions:
   - {key: app.kubernetes.io/component, operator: In, values: [run_worker, step_worker]}
 {{- end }}
+{{/* Runs, not their steps, of code locations with `queue`. */}}
+{{- define "platform.pods.queueingRuns" -}}
+matchLabels: {app.kubernetes.io/component: run_worker}
+matchExpressions:
+  - key: dagster/code-location
+    operator: In
+    values:
+      {{- range $name, $location := .Values.codeLocations }}
+      {{- if $location.queue }}
+      - {{ $name }}
+      {{- end }}
+      {{- end }}
+{{- end }}
+{{- define "platform.pods.queueWorkers" -}}
+matchLabels: {app.kubernetes.io/name: queue-worker, app.kubernetes.io/instance: {{ .Release.Name }}}
+{{- end }}
+{{- define "platform.pods.redis" -}}
+matchLabels: {app.kubernetes.io/name: redis, app.kubernetes.io/part-of: slipway}
+{{- end }}
 {{- define "platform.pods.cleanup" -}}
 matchLabels: {app.kubernetes.io/name: cleanup, app.kubernetes.io/instance: {{ .Release.Name }}}
 {{- end }}

@@ -7,7 +7,8 @@ here: later ones go first, mappings are merged, `null` removes. Besides the char
 - `deployment`: the one item of the chart's `deployments`. Its lists of named things (`env`, `volumes` ...) are written as
   mappings from the name.
 - `runs`: what only the pods of runs get, as Dagster's container context for Kubernetes spells it (`resources`,
-  `run_k8s_config` ...). The official chart gives runs the code server's resources and, always, a token of the Kubernetes API.
+  `run_k8s_config` ...), and `env` as of `deployment`, after its variables. The official chart gives runs the code server's
+  resources and, always, a token of the Kubernetes API.
 - `warm`: a standing worker for interactive runs, with so many `places` (`slipway.deploy.warm`). None without it.
 
 Does not belong here: values of other releases, which helm merges.
@@ -106,6 +107,9 @@ def _context(deployment: Values, runs: Values, account: str | None) -> Values:
         "volume_mounts": deployment.get("volumeMounts"),
         "labels": deployment.get("labels"),
     }
+    runs = dict(runs)
+    if own := runs.pop("env", None):
+        context["env"] = [*(context["env"] or []), *_listed("env", own, _NAMED["env"])]
     return {"k8s": merged({key: value for key, value in context.items() if value}, runs)}
 
 

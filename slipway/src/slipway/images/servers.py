@@ -1,6 +1,6 @@
-"""Images of servers that clusters without managed ones get: Postgres and the S3 server.
+"""Images of servers that clusters without managed ones get: Postgres, Redis and the S3 server.
 
-Postgres is upstream's image where a registry can be reached, else Debian's package; the S3 server is compiled
+Postgres and Redis are upstream's images where a registry can be reached, else Debian's packages; the S3 server is compiled
 (`slipway.local.binaries`) and put on the base of all images. The chart `helm/backing` brings the commands: both kinds work.
 
 Does not belong here: images of Python projects (`slipway.images.recipe`).
@@ -19,9 +19,9 @@ from slipway.local import binaries
 from slipway.repository import Repository
 
 POSTGRES = "postgres"
+REDIS = "redis"
 S3 = "s3"
-SERVERS = (POSTGRES, S3)
-_POSTGRES_PACKAGES = Path("docker/postgres/packages.txt")
+SERVERS = (POSTGRES, REDIS, S3)
 Say = Callable[[str], None]
 
 
@@ -30,9 +30,9 @@ def tag(repository: Repository, builder: Builder, name: str) -> str:
     if name == S3:
         made_of = f"{repository.versions['VERSITYGW_VERSION']}-{builder.base.identity}"
     elif builder.base.reference == UPSTREAM:
-        return repository.versions["POSTGRES_VERSION"]
+        return _upstream_version(repository, name)
     else:
-        made_of = debian.name(debian.packages_in(repository.root / _POSTGRES_PACKAGES), "essential", SUITE)
+        made_of = debian.name(_packages(repository, name), "essential", SUITE)
     recipe = (repository.root / "docker" / name / "Dockerfile").read_bytes()
     return f"{made_of}-{hashlib.sha256(recipe).hexdigest()[:8]}"
 
@@ -50,19 +50,25 @@ def build(repository: Repository, builder: Builder, name: str, registry: str, sa
     elif name == S3:
         _s3(repository, builder, reference, say)
     elif builder.base.reference == UPSTREAM:
-        upstream = f"postgres:{repository.versions['POSTGRES_VERSION']}"
+        upstream = f"{name}:{_upstream_version(repository, name)}"
         say(f"pulling {upstream}")
         builder.engine.run("pull", "--quiet", upstream)
         builder.engine.run("tag", upstream, reference)
     else:
-        packages = debian.packages_in(repository.root / _POSTGRES_PACKAGES)
-        archive = debian.archive(packages, say, variant="essential", suite=SUITE)
+        archive = debian.archive(_packages(repository, name), say, variant="essential", suite=SUITE)
         say("importing Debian's packages")
         packed = f"{reference}-packages"
         builder.engine.run("import", str(archive), packed)
-        recipe = repository.root / "docker/postgres/Dockerfile"
-        _build_alone(builder, recipe, packed, reference)
+        _build_alone(builder, repository.root / "docker" / name / "Dockerfile", packed, reference)
     return reference
+
+
+def _upstream_version(repository: Repository, name: str) -> str:
+    return repository.versions[f"{name.upper()}_VERSION"]
+
+
+def _packages(repository: Repository, name: str) -> list[str]:
+    return debian.packages_in(repository.root / "docker" / name / "packages.txt")
 
 
 def _s3(repository: Repository, builder: Builder, reference: str, say: Say) -> None:

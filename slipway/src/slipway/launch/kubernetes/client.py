@@ -125,13 +125,20 @@ class KubernetesClient(DagsterKubernetesClient):
         """Delete Jobs and their pods, those of them that still are there."""
         what = f"list the Jobs with {label_selector} in {namespace}"
         for job in self._listed(what, self._jobs_with, label_selector, namespace):
-            try:
-                self.batch_api.delete_namespaced_job(
-                    job.metadata.name, namespace, propagation_policy="Background"
-                )
-            except ApiException as error:
-                if error.status != _NOT_FOUND:
-                    raise
+            self.delete_job(job.metadata.name, namespace)
+
+    def delete_job(self, job_name: str, namespace: str) -> bool:
+        """Delete a Job and its pods; return whether it was there.
+
+        Dagster's own deletes the pods itself, for which its account needs the right to delete any pod.
+        """
+        try:
+            self.batch_api.delete_namespaced_job(job_name, namespace, propagation_policy="Background")
+        except ApiException as error:
+            if error.status == _NOT_FOUND:
+                return False
+            raise
+        return True
 
     def _jobs_with(self, label_selector: str, namespace: str) -> Any:
         return self.batch_api.list_namespaced_job(namespace, label_selector=label_selector).items

@@ -176,7 +176,7 @@ class SlipwayK8sRunLauncher(K8sRunLauncher):
             self._tag_reason(run, cause)
         lines.append(super().get_run_worker_debug_info(run, include_container_logs) or "")
         given_up = run.status in {*_NOT_RUNNING, DagsterRunStatus.CANCELING}
-        if given_up and self._api_client.delete_job(*place):  # type: ignore[no-untyped-call]
+        if given_up and self._api_client.delete_job(*place):
             lines.append(f"Job {place.job_name} was deleted after this was written down.")
         return "\n\n".join(lines)
 

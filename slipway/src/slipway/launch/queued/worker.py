@@ -78,7 +78,7 @@ class Worker:
         if self._places.keep(name, worker):
             return True
         if self._places.look(name) == WITHDRAWN:
-            self._client.delete_job(name, namespace)  # type: ignore[no-untyped-call]
+            self._client.delete_job(name, namespace)
             logger.info("%s was withdrawn", name)
         else:
             logger.warning("%s was given to another worker, as nothing was heard of this one", name)

@@ -21,6 +21,8 @@ TABLE = dg.PythonObjectDagsterType(pa.Table)
 """The type of an asset with checks of its own: Dagster takes a MaterializeResult there for one without a value."""
 SOURCE_POOL = "source_db"
 """Of every step that reads the order system; pyproject.toml says how many may at a time."""
+SOURCE_QUEUE = {"dagster-celery/queue": "order-system"}
+"""Where a step that reads the order system waits for its pod, in jobs whose steps queue (`jobs.raw_orders_in_queue`)."""
 CLEANING_POD = {
     "dagster-k8s/config": {
         "container_config": {"resources": {"requests": {"memory": "512Mi"}, "limits": {"memory": "1Gi"}}}
@@ -35,6 +37,7 @@ CLEANING_POD = {
     kinds={"postgres", "parquet"},
     tags={"layer": "raw"},
     pool=SOURCE_POOL,
+    op_tags=SOURCE_QUEUE,
     backfill_policy=one_run,
     metadata={"dagster/column_schema": columns.table_schema(columns.RAW)},
 )

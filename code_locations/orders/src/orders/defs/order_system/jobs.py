@@ -8,8 +8,9 @@ from typing import Any
 
 import dagster as dg
 
+from slipway.canary import build_canary_job
 from slipway.environment import Environment
-from slipway.launch import in_process_executor, k8s_job_executor
+from slipway.launch import celery_k8s_job_executor, in_process_executor, k8s_job_executor
 from slipway.limits import SCHEDULED
 
 HOUR = 6
@@ -38,6 +39,31 @@ def revenue_in_pods(environment: Environment) -> Any:
         description="cleaned_orders and daily_revenue of what raw_orders has brought, each in a pod of its own: "
         "an order system of any size needs no large pod for the whole run.",
     )
+
+
+def raw_orders_in_queue(environment: Environment) -> Any:
+    """Return the job that reads all of the feed when its turn in the order system's queue has come.
+
+    The queue's workers bound how many steps read at a time over all runs, as the pool does; in a queue a run can go
+    before those that wait (`dagster-celery/run_priority`). On this machine there is no queue, but the pool.
+    """
+    return dg.define_asset_job(
+        "raw_orders_in_queue",
+        selection=dg.AssetSelection.assets("raw_orders"),
+        executor_def=in_process_executor if environment is Environment.LOCAL else celery_k8s_job_executor,
+        description="All deliveries anew, and their checks, each step in a pod when its turn in a queue has come.",
+    )
+
+
+def canaries(environment: Environment) -> list[dg.JobDefinition]:
+    """Return a job for each way in which runs of this location are executed (`slipway.canary`)."""
+    if environment is Environment.LOCAL:
+        return [build_canary_job()]
+    return [
+        build_canary_job(),
+        build_canary_job("canary_in_pods", k8s_job_executor),
+        build_canary_job("canary_in_queue", celery_k8s_job_executor),
+    ]
 
 
 def daily_pipeline_schedule(environment: Environment) -> Any:
