@@ -172,5 +172,9 @@ def test_the_control_plane_has_what_its_instance_is_configured_with(images: Imag
         images.run("dagster", program, "--help", home=tmp_path)
 
 
-def test_dbt_s_manifest_is_in_the_image(images: Images) -> None:
-    assert any(file.endswith("editorial/dbt/target/manifest.json") for file in images.files("editorial"))
+def test_dbt_s_project_and_its_manifest_are_in_the_image(images: Images) -> None:
+    project = ROOT / "code_locations/editorial/src/editorial/dbt"
+    files = (file.relative_to(project) for file in project.rglob("*.sql"))
+    written = {file.as_posix() for file in files if file.parts[0] != "target"}
+    found = {file.rpartition("editorial/dbt/")[2] for file in images.files("editorial")}
+    assert written | {"target/manifest.json"} <= found

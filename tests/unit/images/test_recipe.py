@@ -44,6 +44,7 @@ def test_there_is_an_image_for_the_control_plane_and_for_every_location() -> Non
     [
         "code_locations/shop_returns/src/shop_returns/definitions.py",
         "code_locations/shop_returns/src/shop_returns/new.sql",
+        "code_locations/shop_returns/src/shop_returns/dbt/tests/generic/known.sql",
         "code_locations/shop_returns/uv.lock",
         "slipway/src/slipway/__init__.py",
         "docker/project/Dockerfile",
@@ -51,6 +52,7 @@ def test_there_is_an_image_for_the_control_plane_and_for_every_location() -> Non
 )
 def test_what_goes_into_an_image_changes_its_tag(name: str, checkout: Path) -> None:
     before = recipe.tag(checkout, SHOP, "base")
+    (checkout / name).parent.mkdir(parents=True, exist_ok=True)
     (checkout / name).write_text("changed")
     assert recipe.tag(checkout, SHOP, "base") != before
 

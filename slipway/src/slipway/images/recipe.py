@@ -20,8 +20,8 @@ CONTROL_PLANE = "dagster"
 _CONTROL_PLANE_PROJECT = Path("docker/dagster")
 _PACKAGE = Path("slipway")
 _TAG_LENGTH = 12
-# Not part of any image; `target` is what dbt makes.
-_LEFT_OUT = frozenset({"tests", "target", "__pycache__", "dist", "docs"})
+# Not part of any image; `target` is what dbt makes. Folders called `tests` are: dbt has its generic tests there.
+_LEFT_OUT = frozenset({"target", "__pycache__"})
 # Of a project's own folder; below src/ everything is taken.
 _TOP = ("pyproject.toml", "uv.lock", "src")
 
