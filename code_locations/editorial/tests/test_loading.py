@@ -108,8 +108,8 @@ def assert_loaded_once(newsroom: Newsroom, *tables: str) -> None:
 def test_loads_at_once_do_not_disturb_each_other(newsroom: Newsroom) -> None:
     """All publishers and one of them twice, into a warehouse where dlt has yet to create everything.
 
-    What keeps them apart are the turns, which are locks of the database (`ledger.turn`): without those of the
-    publishers, or without that of the first load, this fails.
+    What keeps them apart are the turns, locks of the database (`ledger.turn`). Whether loads meet without them is chance:
+    that each waits where it must is seen in `test_turns.py`.
     """
     load_at_once(*((newsroom, publisher) for publisher in ("ebnerd", "adressa", "mind", "mind")))
     assert_loaded_once(newsroom, "ebnerd", "ebnerd_articles", "adressa", "mind", "mind_news")

@@ -70,6 +70,15 @@ def test_a_row_that_bronze_does_not_have() -> None:
     assert of_bronze([delivery(1)], lost=1) == {"matches_source": ERROR}
 
 
+def test_a_feed_whose_rows_are_as_many_and_are_not_the_same() -> None:
+    seen = feed.Seen()
+    rows = pa.Table.from_pylist([delivery(1), delivery(2)], schema=arrow_schema(ORDERS.columns))
+    for batch in rows.select(feed.COLUMNS).to_batches():
+        seen.add(batch)
+    source = {"all": {"rows": 2, "row_ids": 4}}
+    assert failures(list(seen.verdicts(source, lambda: source))) == {"matches_source": ERROR}
+
+
 def of_daily(rows: int, *, lines: str = "2.00", earlier: Sequence[int] = ()) -> dict[str, Any]:
     money = pa.decimal128(18, 2)
     table = pa.table(

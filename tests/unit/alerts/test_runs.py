@@ -85,3 +85,11 @@ def test_a_run_that_was_lost_with_its_code_location_is_a_consequence(runs: Runs,
     )
     runs.ledger.fail(broken, dagster.now)
     assert runs.ledger.is_covered(lost)
+
+
+def test_a_step_that_a_check_stopped_is_told_where_the_check_itself_left_no_word(
+    runs: Runs, dagster: Dagster
+) -> None:
+    blocked = step_failure("raw", "Blocking check 'complete' failed", "DagsterAssetCheckFailedError")
+    dagster.end_run("FAILURE", blocked, will_retry="false")
+    assert look(runs, dagster) == {"step:orders/raw@"}
