@@ -184,7 +184,10 @@ def test_a_store_that_asks_to_slow_down_is_tried_again_later_and_bad_data_is_not
         limited.platform.state.s3.joinpath("buckets", "assets", "stored.json").write_text("{seven")
         bad = limited.launch("doubling")
         assert limited.platform.wait_for_run(bad) == "FAILURE"
-        assert "doubled: json.decoder.JSONDecodeError" in limited.platform.web.failure(bad)
+        said = limited.platform.web.failure(bad)
+        assert "doubled: asset stored: the object is not JSON" in said
+        assert "(bucket assets, key stored.json)" in said
+        assert "Write it anew with `dg launch --assets stored`" in said
         assert waits(limited, bad) == []
         assert limited.runs("dagster/parent_run_id", bad) == []
     (limited.folder / "endpoint").unlink()

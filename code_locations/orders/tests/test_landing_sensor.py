@@ -120,12 +120,18 @@ def test_a_pass_looks_back_as_far_as_uploads_take(zone: Zone) -> None:
     assert timedelta(hours=1) == landing_scan.MARGIN
 
 
-def test_the_cursor_stays_small(zone: Zone) -> None:
-    limit(zone, objects=1)
-    for number in range(3):
-        zone.put(f"orders/{number}{'ü' * 400}.csv", b"1")
-    zone.tick()
-    assert len((zone.cursor or "").encode()) < 1500
+def test_the_cursor_is_of_a_key_and_two_times_however_many_files_there_are(zone: Zone) -> None:
+    limit(zone, objects=2)
+    longest = f"orders/{'ü' * 500}"
+    sizes = []
+    for number in range(4):
+        for name in "ab":
+            zone.put(f"{longest}{number}{name}.csv", b"1")
+        zone.tick()
+        sizes.append(len((zone.cursor or "").encode()) - len(json.loads(zone.cursor or "")["after"].encode()))
+    # What is not the key itself.
+    assert max(sizes) < 150
+    assert len(json.loads(zone.cursor or "")["after"].encode()) <= 1024
 
 
 def test_it_is_on_from_the_first_deployment() -> None:

@@ -146,7 +146,10 @@ class GraphQL:
             cursor = page["cursor"]
 
     def failure(self, run_id: str) -> str:
-        """Return why a run failed: its failed steps and their innermost errors."""
+        """Return why a run failed: its failed steps, and what each says of it.
+
+        A `dagster.Failure` says it itself: what it is about, and the way out. Of other errors the innermost is given.
+        """
         lines = [
             _failure_line(event) for event in self.events(run_id) if event["__typename"] in _FAILURE_EVENTS
         ]
@@ -189,7 +192,8 @@ _PROGRESS = """query ($run: ID!) { runOrError(runId: $run) { ... on Run {
 _EVENTS = """query ($run: ID!, $cursor: String) { logsForRun(runId: $run, afterCursor: $cursor) {
   ... on EventConnection { cursor hasMore events { __typename
   ... on MessageEvent { message }
-  ... on ExecutionStepFailureEvent { stepKey error { message causes { message } } } } } } }"""
+  ... on ExecutionStepFailureEvent { stepKey failureMetadata { description }
+    error { message causes { message } } } } } } }"""
 _ASSETS = """{ assetNodes { assetKey { path } repository { location { name } }
   partitionStats { numMaterialized numPartitions }
   assetMaterializations(limit: 1) { metadataEntries { ...Rows } }
@@ -229,7 +233,8 @@ def _failure_line(event: dict[str, Any]) -> str:
     error = event.get("error")
     if not error:
         return "" if "stepKey" in event else str(event["message"])
-    return f"{event['stepKey']}: {_innermost(error)}"
+    said = (event["failureMetadata"] or {}).get("description")
+    return f"{event['stepKey']}: {said or _innermost(error)}"
 
 
 def _innermost(error: dict[str, Any]) -> str:

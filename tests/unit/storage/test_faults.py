@@ -96,8 +96,11 @@ def test_damage_inside_is_an_error_and_not_other_rows(storage) -> None:
 def test_json_that_is_none_is_named(storage) -> None:
     storage.folder.mkdir(exist_ok=True)
     (storage.folder / "source.json").write_bytes(b"{")
-    with pytest.raises(errors.NotJsonError, match=r"asset source: the object is not JSON"):
+    with pytest.raises(errors.NotJsonError) as raised:
         read(storage, dict)
+    said = str(raised.value.description)
+    assert said.startswith("asset source: the object is not JSON: ")
+    assert said.endswith("source.json). Write it anew with `dg launch --assets source`.")
 
 
 def test_objects_of_other_tools_are_read(storage) -> None:
