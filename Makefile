@@ -118,6 +118,10 @@ bench-io: install ## Measure the Parquet IO manager against Dagster's S3 pickle 
 bench-images: install ## Measure our images against the official user-code image
 	@$(UV) run --no-sync python bench/images.py
 
+.PHONY: bench-launch
+bench-launch: install ## Measure launches, bursts and idle CPU against the official chart on the kind cluster; OPTIONS=--help
+	@$(UV) run --no-sync python bench/launch.py $(OPTIONS)
+
 .PHONY: help
 help: ## This list
 	@awk -f tools/help.awk $(MAKEFILE_LIST)
