@@ -53,3 +53,14 @@ def test_a_step_that_is_cut_short_is_gone_on_with(settings: dict, limits: dict) 
 def test_a_server_that_does_not_answer_at_all_is_an_error() -> None:
     with pytest.raises(LandingUnavailableError):
         look(Slow(url="s3://b", broken=1), Position(), set())
+
+
+def test_a_step_asks_for_so_many_pages_and_no_more() -> None:
+    bucket, taken = Slow(url="s3://b"), set()
+    first = look(bucket, Position(), taken, pages=2)
+    assert ([each.key for each in first.found], first.looked_at) == (["a", "b"], 2)
+    # What has been taken is looked at once more, and the step goes no further for it.
+    second = look(bucket, first.position, taken, pages=2)
+    assert (second.found, second.looked_at) == ((), 2)
+    third = look(bucket, second.position, taken, pages=2)
+    assert [each.key for each in third.found] == ["c", "d"]
