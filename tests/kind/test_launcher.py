@@ -5,30 +5,24 @@ in the place of a code location: what matters here is how it ends.
 """
 
 import json
-import logging
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
-from dagster._core.launcher import LaunchRunContext
-from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_iteration
 
 from slipway.launch.kubernetes.launcher import FAILURE_REASON_TAG
 from slipway.launch.stamps import IMAGE_DIGEST_TAG
 from support.cluster import Namespace
+from support.job_runs import event, job_instance, monitor, new_run, stored
+from support.job_runs import launch as launch_run
 
 pytestmark = pytest.mark.kind
 
 SECONDS = 180
-
-
-@dg.job
-def empty() -> None: ...
 
 
 @pytest.fixture
@@ -51,23 +45,13 @@ def instance(space: Namespace, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
         },
         "termination_grace_period_seconds": 1,
     }
-    config = {
-        "service_account_name": "default",
-        "instance_config_map": "instance",
-        "job_namespace": space.name,
-        "load_incluster_config": False,
-        "kubeconfig_file": str(kubeconfig),
-        "run_k8s_config": {"container_config": container, "pod_spec_config": pod},
-    }
-    overrides = {
-        "run_launcher": {
-            "module": "slipway.launch.kubernetes",
-            "class": "SlipwayK8sRunLauncher",
-            "config": config,
-        },
-        "run_monitoring": {"enabled": True, "start_timeout_seconds": 3600},
-    }
-    with dg.instance_for_test(overrides=overrides) as made:
+    with job_instance(
+        kubeconfig,
+        start_timeout_seconds=3600,
+        service_account_name="default",
+        job_namespace=space.name,
+        run_k8s_config={"container_config": container, "pod_spec_config": pod},
+    ) as made:
         yield made
 
 
@@ -79,38 +63,12 @@ def launch(instance: dg.DagsterInstance, busybox: str) -> Callable[..., dg.Dagst
         config = {"container_config": {"command": ["/bin/busybox", "sh", "-c", script], **container}}
         if pod:
             config["pod_spec_config"] = pod
-        origin = dg.reconstructable(empty).get_python_origin()
-        run = dg.DagsterRun(
-            job_name="empty",
-            run_id=dg.DagsterRun(job_name="empty").run_id,
-            tags={"dagster-k8s/config": json.dumps(config)},
-            job_code_origin=origin._replace(
-                repository_origin=origin.repository_origin._replace(container_image=image)
-            ),
-        )
-        instance.add_run(run)
-        event(instance, run, dg.DagsterEventType.PIPELINE_STARTING)
-        instance.run_launcher.launch_run(LaunchRunContext(stored(instance, run), workspace=None))
+        tags = {"dagster-k8s/config": json.dumps(config)}
+        run = new_run(instance, DagsterRunStatus.STARTING, image=image, tags=tags)
+        launch_run(instance, run)
         return stored(instance, run)
 
     return launched
-
-
-def event(instance: dg.DagsterInstance, run: dg.DagsterRun, kind: dg.DagsterEventType) -> None:
-    happened = dg.DagsterEvent(event_type_value=kind.value, job_name=run.job_name)
-    instance.report_dagster_event(happened, run_id=run.run_id)
-
-
-def stored(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dg.DagsterRun:
-    found = instance.get_run_by_id(run.run_id)
-    assert found is not None
-    return found
-
-
-def monitor(instance: dg.DagsterInstance) -> None:
-    context: Any = SimpleNamespace(instance=instance, create_request_context=lambda: None)
-    errors = [e for e in execute_run_monitoring_iteration(context, logging.getLogger("test")) if e]
-    assert errors == []
 
 
 def until_failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[str, str]:
@@ -118,7 +76,7 @@ def until_failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[str,
     end = time.monotonic() + SECONDS
     while stored(instance, run).status != DagsterRunStatus.FAILURE:
         assert time.monotonic() < end, "the run was not given up"
-        monitor(instance)
+        assert monitor(instance) == []
         time.sleep(1)
     (failed,) = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
     return stored(instance, run).tags[FAILURE_REASON_TAG], failed.message
@@ -147,7 +105,7 @@ def test_evicted_by_the_kubelet(instance: dg.DagsterInstance, launch: Callable[.
 def test_deleted_job(instance: dg.DagsterInstance, launch: Callable[..., Any], space: Namespace) -> None:
     run = launch("/bin/busybox sleep 600")
     event(instance, run, dg.DagsterEventType.PIPELINE_START)
-    monitor(instance)
+    assert monitor(instance) == []
     assert stored(instance, run).status == DagsterRunStatus.STARTED
     space.kubectl("delete", "job", f"dagster-run-{run.run_id}")
     assert until_failed(instance, run)[0] == "JobDeleted"
@@ -160,7 +118,7 @@ def test_which_image_a_run_got(
     event(instance, run, dg.DagsterEventType.PIPELINE_START)
     name = json.loads(space.kubectl("get", "pods", "-l", f"job-name=dagster-run-{run.run_id}", "-o", "json"))
     space.wait_phase(name["items"][0]["metadata"]["name"], "Running")
-    monitor(instance)
+    assert monitor(instance) == []
     assert stored(instance, run).tags[IMAGE_DIGEST_TAG].startswith("sha256:")
     assert instance.run_launcher.terminate(run.run_id)
 

@@ -17,6 +17,7 @@ import redis
 from slipway.launch import celery_k8s_job_executor
 from slipway.launch.queued.app import BROKER_VARIABLE, priority_of
 from slipway.launch.queued.places import TAKEN_SECONDS, Places
+from support.job_runs import job_instance
 from support.kubernetes_api import KubernetesApi, kubernetes_api
 from support.redis_server import redis_server
 
@@ -73,16 +74,7 @@ def instance(
 ) -> Iterator[dg.DagsterInstance]:
     monkeypatch.setenv("HOSTNAME", "dagster-run-1")
     monkeypatch.setenv(BROKER_VARIABLE, broker)
-    config = {
-        "service_account_name": "runs",
-        "instance_config_map": "instance",
-        "job_namespace": "dagster",
-        "load_incluster_config": False,
-        "kubeconfig_file": api.kubeconfig(tmp_path),
-        "job_image": "orders:1",
-    }
-    launcher = {"module": "slipway.launch.kubernetes", "class": "SlipwayK8sRunLauncher", "config": config}
-    with dg.instance_for_test(overrides={"run_launcher": launcher}, temp_dir=str(tmp_path)) as made:
+    with job_instance(api.kubeconfig(tmp_path), folder=tmp_path, job_image="orders:1") as made:
         api.environment = {
             "DAGSTER_HOME": str(tmp_path),
             "PYTHONPATH": ":".join([str(Path(__file__).parent), *sys.path]),

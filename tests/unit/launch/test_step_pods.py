@@ -14,6 +14,7 @@ from slipway.launch import k8s_job_executor
 from slipway.launch.kubernetes.client import KubernetesUnreachableError
 from slipway.launch.kubernetes.steps import STEP_FAILURE_REASON_TAG
 from slipway.launch.step_pods import KubernetesMissingError
+from support.job_runs import job_instance
 from support.kubernetes_api import KubernetesApi, kubernetes_api
 
 
@@ -71,17 +72,12 @@ def instance(
     api: KubernetesApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[dg.DagsterInstance]:
     monkeypatch.setenv("HOSTNAME", "dagster-run-1")
-    config = {
-        "service_account_name": "runs",
-        "instance_config_map": "instance",
-        "job_namespace": "dagster",
-        "load_incluster_config": False,
-        "kubeconfig_file": api.kubeconfig(tmp_path),
-        "job_image": "orders:1",
-        "only_allow_user_defined_k8s_config_fields": {"container_config": {"resources": True}},
-    }
-    launcher = {"module": "slipway.launch.kubernetes", "class": "SlipwayK8sRunLauncher", "config": config}
-    with dg.instance_for_test(overrides={"run_launcher": launcher}, temp_dir=str(tmp_path)) as made:
+    with job_instance(
+        api.kubeconfig(tmp_path),
+        folder=tmp_path,
+        job_image="orders:1",
+        only_allow_user_defined_k8s_config_fields={"container_config": {"resources": True}},
+    ) as made:
         api.environment = {"DAGSTER_HOME": str(tmp_path), "PYTHONPATH": ":".join(sys.path)}
         yield made
 
