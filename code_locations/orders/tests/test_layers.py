@@ -164,3 +164,26 @@ def test_what_a_merge_may_meet_with(
     merged = Merged(nothing, read=0, inserted=0, updated=0, same=0, older=0, gone=gone)
     plan = Plan(["2026-03-05"], beyond=beyond)
     assert failures(verdicts.of_silver(plan, nothing, nothing, merged)) == failing
+
+
+@pytest.mark.parametrize(
+    ("ids", "hour", "failing"),
+    [
+        ([1, 2], 12, {}),
+        ([1, 3], 12, {"holds_what_was_read": ERROR}),
+        ([1, 2], 11, {"holds_what_was_read": ERROR}),
+    ],
+    ids=["right", "another order than was read", "an older delivery than was read"],
+)
+def test_a_merged_table_of_the_right_length(
+    ids: list[int], hour: int, failing: dict[str, dg.AssetCheckSeverity]
+) -> None:
+    def orders(numbers: list[int], hour: int) -> pa.Table:
+        instants = pa.array(
+            [datetime(2026, 3, 5, hour, tzinfo=UTC)] * len(numbers), pa.timestamp("us", "UTC")
+        )
+        return pa.table({"order_id": pa.array(numbers, pa.int64()), "received_at": instants})
+
+    merged = Merged(orders(ids, hour), read=2, inserted=2, updated=0, same=0, older=0, gone=0)
+    results = verdicts.of_silver(Plan(["2026-03-05"]), orders([], 1), orders([1, 2], 12), merged)
+    assert failures(results) == failing
