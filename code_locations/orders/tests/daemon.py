@@ -42,9 +42,15 @@ def configure(home: Path, database: Database) -> None:
     (home / "dagster.yaml").write_text(yaml.safe_dump(settings))
 
 
+def be_in(environment: Mapping[str, str]) -> None:
+    """Have this environment and nothing else: a forked process has that of its server, as the first test left it."""
+    os.environ.clear()
+    os.environ.update(environment)
+
+
 def iterate(environment: Mapping[str, str], home: Path, ticks: int, crash: Mapping[str, int]) -> None:
     """Be the daemon for a number of ticks; `crash` names the places of a tick where it gets a signal."""
-    os.environ.update(environment)  # a forked process has that of its server
+    be_in(environment)
 
     # The least time between two ticks is a second, which nobody needs to wait for here.
     sensor.is_under_min_interval = lambda *_: False

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from daemon import PROCESSES
+from daemon import PROCESSES, be_in
 from dagster._cli.api import _execute_run_command_body
 
 from orders.defs.arrivals.assets import OUTCOME_TAG
@@ -49,7 +49,7 @@ def run_queued(home: Path, at_once: int) -> dict[str, Ran]:
 
 
 def _run(environment: Mapping[str, str], home: Path, run_id: str) -> int:
-    os.environ.update(environment)  # a forked process has that of its server
+    be_in(environment)
     Path("/proc/self/clear_refs").write_text("5")  # its peak begins anew, see proc_pid_clear_refs(5)
     before = _memory("VmRSS")
     with dg.DagsterInstance.from_config(str(home)) as instance:
