@@ -93,3 +93,15 @@ def test_a_step_that_a_check_stopped_is_told_where_the_check_itself_left_no_word
     blocked = step_failure("raw", "Blocking check 'complete' failed", "DagsterAssetCheckFailedError")
     dagster.end_run("FAILURE", blocked, will_retry="false")
     assert look(runs, dagster) == {"step:orders/raw@"}
+
+
+def test_a_failure_is_told_in_its_own_words(runs: Runs, dagster: Dagster) -> None:
+    said = "s3://assets/orders/raw.json is no JSON: materialize raw again"
+    event = {
+        **step_failure("raw", "Expecting value: line 1 column 1", "JSONDecodeError"),
+        "failureMetadata": {"description": said},
+    }
+    dagster.end_run("FAILURE", event, will_retry="false")
+    look(runs, dagster)
+    (cause,) = runs.ledger.causes.values()
+    assert cause.error == said

@@ -51,7 +51,7 @@ _EVENTS = f"""query ($run: ID!, $cursor: String) {{ logsForRun(runId: $run, afte
   ... on EventConnection {{ cursor hasMore events {{ __typename
   ... on MessageEvent {{ message timestamp }}
   ... on RunFailureEvent {{ error {{ {_ERROR} }} }}
-  ... on ExecutionStepFailureEvent {{ stepKey error {{ {_ERROR} }} }}
+  ... on ExecutionStepFailureEvent {{ stepKey error {{ {_ERROR} }} failureMetadata {{ description }} }}
   ... on AssetCheckEvaluationEvent {{ stepKey evaluation {{ {_EVALUATION} }} }} }} }} }} }}"""
 
 

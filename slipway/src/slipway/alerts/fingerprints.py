@@ -7,7 +7,8 @@ from typing import Any
 
 # A line shorter than this ("KeyError: 'id'") says too little: there the place is a part of the cause.
 TELLING = 24
-_LONGEST = 400
+LONGEST = 400
+"""So many characters of an error are told."""
 # What differs from one occurrence to the next: ids, addresses, dates, counts.
 _VARYING = re.compile(
     r"0x[0-9a-f]+|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b[0-9a-f]{16,}\b|\d+",
@@ -49,4 +50,4 @@ def fingerprint(kind: str, location: str, owners: tuple[str, ...], error: RootEr
 
 def _first_line(text: str) -> str:
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
-    return lines[0][:_LONGEST] if lines else ""
+    return lines[0][:LONGEST] if lines else ""

@@ -12,7 +12,7 @@ from slipway.alerts.catalog import Catalog, asset_name
 from slipway.alerts.causes import Failure, Ledger
 from slipway.alerts.checks import check_failure, check_subject, is_failure
 from slipway.alerts.client import RUNS, RUNS_PER_PAGE, Client, RejectedError, tags_of
-from slipway.alerts.fingerprints import RootError, fingerprint, root_error
+from slipway.alerts.fingerprints import LONGEST, RootError, fingerprint, root_error
 from slipway.alerts.state import Memory
 
 # A run's end and the tag that says whether it is retried are two writes.
@@ -182,7 +182,10 @@ class _Scope:
             error = root_error(event["error"], event["message"])
             # What a failed check stopped is not a second cause.
             if not (blocked and error.name == _BLOCKED):
-                found.append(self._step_failure(event["stepKey"], error))
+                said = (event.get("failureMetadata") or {}).get("description")
+                found.append(
+                    self._step_failure(event["stepKey"], error, (said or str(error)).strip()[:LONGEST])
+                )
         if not steps:
             ends = [event for event in events if event["__typename"] == "RunFailureEvent"]
             last = ends[-1] if ends else {}
@@ -193,7 +196,11 @@ class _Scope:
             )
         return found
 
-    def _step_failure(self, step: str, error: RootError) -> Failure:
+    def _step_failure(self, step: str, error: RootError, said: str) -> Failure:
+        """Return a step's failure: `error` is what makes it the same as others, `said` what people are told of it.
+
+        A `dagster.Failure` says what it is about and the way out, and its innermost error often neither.
+        """
         assets = self.catalog.assets_of_step(self.location, step)
         owners = self.catalog.owners(*(assets or self.selected))
         return Failure(
@@ -202,7 +209,7 @@ class _Scope:
             subject=self.step(step),
             title=f"Step {step} failed",
             where=self.where(self.partition),
-            error=str(error),
+            error=said,
             location=self.location,
             owners=owners,
             link=f"/runs/{self.run['runId']}",
