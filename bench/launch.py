@@ -27,8 +27,6 @@ from figures import Measured
 from slipway.cluster.tools import find_tools
 from slipway.deploy import charts, deployment, images
 from slipway.deploy.deployment import Deployment
-from slipway.deploy.helm import Helm
-from slipway.deploy.kubectl import Cluster
 from slipway.deploy.releases import Releases
 from slipway.deploy.verification import webserver_pods
 from slipway.graphql import GraphQL
@@ -149,8 +147,7 @@ def _plan(name: str, steps: Steps) -> Deployment:
         name,
         releases,
         images.tags(repository, builder),
-        Cluster(tools.kubectl, target.context, target.namespace),
-        Helm(tools.helm, target.context, target.namespace),
+        *deployment.connection(target, tools.kubectl, tools.helm),
     )
     with steps.step(f"{name}: images") as say:
         images.ensure(repository, builder, target.registry, releases.of(name), say)

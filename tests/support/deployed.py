@@ -19,9 +19,8 @@ from obstore.store import S3Store
 
 from slipway.cluster.kind import Kind
 from slipway.deploy import diagnosis, images
-from slipway.deploy.deployment import Deployment
-from slipway.deploy.helm import Helm
-from slipway.deploy.kubectl import FORWARD_HOST, Cluster, Document
+from slipway.deploy.deployment import Deployment, connection
+from slipway.deploy.kubectl import FORWARD_HOST, Document
 from slipway.deploy.releases import read_releases
 from slipway.graphql import REPOSITORY, GraphQL
 from support.cluster import ROOT
@@ -48,8 +47,7 @@ def open_deployment(cluster: Kind) -> Deployment:
         "kind",
         releases,
         images.tags(cluster.repository, builder),
-        Cluster(cluster.tools.kubectl, target.context, target.namespace),
-        Helm(cluster.tools.helm, target.context, target.namespace),
+        *connection(target, cluster.tools.kubectl, cluster.tools.helm),
     )
 
 

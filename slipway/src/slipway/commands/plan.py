@@ -14,9 +14,7 @@ from slipway.cluster.tools import find_tools
 from slipway.deploy import bundle as bundles
 from slipway.deploy import charts, images
 from slipway.deploy.bundle import Bundle
-from slipway.deploy.deployment import Deployment
-from slipway.deploy.helm import Helm
-from slipway.deploy.kubectl import Cluster
+from slipway.deploy.deployment import Deployment, connection
 from slipway.deploy.releases import Release, read_releases
 from slipway.environment import Environment
 from slipway.images.build import Builder, push
@@ -86,8 +84,7 @@ def from_checkout(repository: Repository, env: Environment, steps: Steps) -> tup
         env,
         releases,
         images.tags(repository, builder),
-        Cluster(tools.kubectl, target.context, target.namespace),
-        Helm(tools.helm, target.context, target.namespace),
+        *connection(target, tools.kubectl, tools.helm),
     )
     return Plan(deployment, partial(images.ensure, repository, builder, target.registry)), builder
 
@@ -107,8 +104,7 @@ def _from_bundle(repository: Repository, env: Environment, bundle: Bundle) -> Pl
         env,
         releases,
         bundle.tags,
-        Cluster(bundle.program("kubectl"), target.context, target.namespace),
-        Helm(bundle.program("helm"), target.context, target.namespace),
-        bundle,
+        *connection(target, bundle.program("kubectl"), bundle.program("helm")),
+        bundle=bundle,
     )
     return Plan(deployment, push_bundled)

@@ -14,6 +14,7 @@ from slipway.deploy.errors import DeployError
 from slipway.deploy.helm import DEPLOYED, Helm, Target
 from slipway.deploy.kubectl import Cluster, Document
 from slipway.deploy.releases import Release, Releases, image_settings, values_files, values_of
+from slipway.deploy.releases import Target as Environment
 from slipway.progress import Say, Steps
 
 # Pods of every release have to satisfy it; Kubernetes refuses those that don't.
@@ -68,6 +69,11 @@ class Deployment:
             schemas.require_fit(release.name, target.chart, values_of(self.root, release, self.environment))
         after = self.helm.render(target, charts.options(release.chart))
         return changes(self.helm.manifest(release.name), after)
+
+
+def connection(target: Environment, kubectl: Path, helm: Path) -> tuple[Cluster, Helm]:
+    """Return both programs, each for the cluster and namespace of an environment."""
+    return Cluster(kubectl, target.context, target.namespace), Helm(helm, target.context, target.namespace)
 
 
 def prepare_namespace(deployment: Deployment) -> list[str]:
