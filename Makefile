@@ -72,6 +72,11 @@ diff: ## Show what `make deploy ENV=kind` would change
 	@$(INSTALL)
 	@$(SLIPWAY) diff $(if $(ENV),--env $(ENV)) $(NAME)
 
+.PHONY: values
+values: ## Write what values take from an environment's Terraform: ENV=prod; OUTPUTS=file (docs/aws.md)
+	@$(INSTALL)
+	@$(SLIPWAY) generate-values $(if $(ENV),--env $(ENV)) $(if $(OUTPUTS),--outputs $(OUTPUTS))
+
 .PHONY: bundle
 bundle: ## Write images, charts and checksums into one archive, to deploy where there is no internet: ENV=prod
 	@$(INSTALL)

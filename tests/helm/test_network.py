@@ -18,7 +18,7 @@ STEP = {"app.kubernetes.io/component": "step_worker"}
 
 def table() -> dict[str, dict[str, bool]]:
     """Return the table of docs/network.md: from, to, whether."""
-    lines = (rendering.ROOT / "docs/network.md").read_text().splitlines()
+    lines = (rendering.CHECKOUT / "docs/network.md").read_text().splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
     head = next(index for index, row in enumerate(rows) if row[0] == "from \\ to")
     targets = rows[head][1:]
@@ -127,3 +127,17 @@ def test_the_evaluator_tells_a_policy_from_none() -> None:
     odd = {"spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"ports": [{"endPort": 9}]}]}}
     with pytest.raises(NotImplementedError, match="endPort"):
         reaches([odd], "n", one, two, (1, "TCP"))
+
+
+@pytest.mark.parametrize("environment", rendering.ENVIRONMENTS)
+def test_who_reaches_s3_by_a_role_reaches_its_credentials(environment: str) -> None:
+    settings = platform_values(environment)["networkPolicies"]["s3"] if environment != "kind" else {}
+    if "credentials" not in settings:
+        pytest.skip(f"{environment} has keys")
+    (block,) = settings["credentials"]["cidrs"]
+    agent = Place(address=block.removesuffix("/32"))
+    namespace = rendering.RELEASES.target(environment).namespace
+    for row, places in pods(environment).items():
+        for place in places:
+            found = reaches(policies(environment), namespace, place, agent, (80, "TCP"))
+            assert found == table()[row]["s3 9000"], row

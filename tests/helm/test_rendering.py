@@ -7,7 +7,7 @@ import yaml
 
 from support import rendering, run_pods
 
-GOLDEN = rendering.ROOT / "tests/helm/objects.yaml"
+GOLDEN = rendering.CHECKOUT / "tests/helm/objects.yaml"
 _CONTEXT = "DAGSTER_CLI_API_GRPC_CONTAINER_CONTEXT"
 # $$(NAME) is how Kubernetes is told that $(NAME) is meant.
 _USED = re.compile(r"(?<!\$)\$\((\w+)\)")

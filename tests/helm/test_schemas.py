@@ -63,7 +63,7 @@ def test_a_misspelt_value_is_refused() -> None:
 @cache
 def api_schema() -> Document:
     """Return the API server's schema (Swagger 2), as a JSON schema that takes no unknown field."""
-    version = read_repository(rendering.ROOT).versions["KUBERNETES_VERSION"]
+    version = read_repository(rendering.CHECKOUT).versions["KUBERNETES_VERSION"]
     module = f"k8s.io/kubernetes@v{version}"
     cache_of_go = subprocess.run(["go", "env", "GOMODCACHE"], capture_output=True, text=True, check=False)
     file = Path(cache_of_go.stdout.strip() or "/none", module, "api/openapi-spec/swagger.json")

@@ -1,7 +1,11 @@
 """What Helm makes of the releases of an environment, without a cluster: documents, containers, pod templates."""
 
+import atexit
 import functools
+import json
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +15,34 @@ import pytest
 import yaml
 
 from slipway.cluster import programs
-from slipway.deploy import charts
+from slipway.deploy import charts, generated
 from slipway.deploy.deployment import Deployment
 from slipway.deploy.helm import Helm, Target
 from slipway.deploy.kubectl import Cluster
-from slipway.deploy.releases import Release, read_releases
+from slipway.deploy.releases import VALUES, Release, read_releases
 from slipway.repository import find_root, read_repository
 
-ROOT = find_root(Path(__file__))
+CHECKOUT = find_root(Path(__file__))
+
+
+def _root() -> Path:
+    """Return a copy of what is deployed, with what `make values` writes of outputs of Terraform.
+
+    Environments whose files of it are in the checkout have those; others get them from recorded outputs.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="slipway-rendering-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    shutil.copytree(CHECKOUT / VALUES, folder / VALUES)
+    (folder / "helm").symlink_to(CHECKOUT / "helm")
+    releases = read_releases(folder)
+    for name in releases.environments:
+        if releases.written(name).by_outputs:
+            printed = json.loads((CHECKOUT / f"tests/terraform/outputs-{name}.json").read_text())
+            generated.write(folder, generated.files(releases, name, generated.outputs_of(printed, name)))
+    return folder
+
+
+ROOT = _root()
 RELEASES = read_releases(ROOT)
 ENVIRONMENTS = tuple(RELEASES.environments)
 EVERY_RELEASE = [(name, release) for name in ENVIRONMENTS for release in RELEASES.of(name)]
@@ -35,7 +59,7 @@ def identity(value: object) -> str:
 
 def helm() -> Path:
     """Return the program, or skip the test where it has not been built."""
-    program = programs.path("helm", read_repository(ROOT))
+    program = programs.path("helm", read_repository(CHECKOUT))
     if not program.exists():
         pytest.skip("there is no helm on this machine; `uv run slipway tools` builds it")
     return program

@@ -19,11 +19,12 @@ from slipway.commands.bundle import bundle
 from slipway.commands.catch_up import catch_up
 from slipway.commands.checkout import console, open_platform
 from slipway.commands.contracts import contracts
-from slipway.commands.deploy import deploy, diff, values
+from slipway.commands.deploy import deploy, diff
 from slipway.commands.new import new
 from slipway.commands.pools import pools
 from slipway.commands.prepare import prepare
 from slipway.commands.tools import tools
+from slipway.commands.values import generate_values, values
 from slipway.environment import MissingSettingError
 from slipway.errors import UserError
 from slipway.local import report
@@ -147,6 +148,7 @@ app.command()(contracts)
 app.command()(deploy)
 app.command()(diff)
 app.command()(values)
+app.command("generate-values")(generate_values)
 app.command()(new)
 app.command()(pools)
 app.command("catch-up")(catch_up)

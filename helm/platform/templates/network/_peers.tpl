@@ -44,7 +44,7 @@ matchLabels: {app.kubernetes.io/name: postgres, app.kubernetes.io/part-of: slipw
 matchLabels: {app.kubernetes.io/name: s3, app.kubernetes.io/part-of: slipway}
 {{- end }}
 
-{{/* A rule that lets out to a server: our own pods of that name, addresses, or both. */}}
+{{/* Rules that let out to a server: our own pods of that name, addresses, or both; and to where credentials for it are. */}}
 {{- define "platform.network.toServer" -}}
 {{- $server := index .root.Values.networkPolicies .name }}
 - ports: [{protocol: TCP, port: {{ $server.port }}}]
@@ -55,6 +55,15 @@ matchLabels: {app.kubernetes.io/name: s3, app.kubernetes.io/part-of: slipway}
     {{- range $server.cidrs }}
     - ipBlock: {cidr: {{ . }}}
     {{- end }}
+{{- with $server.credentials }}
+{{- if .cidrs }}
+- ports: [{protocol: TCP, port: {{ .port }}}]
+  to:
+    {{- range .cidrs }}
+    - ipBlock: {cidr: {{ . }}}
+    {{- end }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/* A rule that lets out to the cluster's DNS. */}}

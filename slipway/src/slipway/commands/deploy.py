@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 from rich.syntax import Syntax
 
 from slipway.commands import plan
@@ -15,7 +14,7 @@ from slipway.commands.checkout import console
 from slipway.deploy import demo, deployment, verification
 from slipway.deploy.deployment import Deployment
 from slipway.deploy.difference import summary
-from slipway.deploy.releases import Release, read_releases, values_of
+from slipway.deploy.releases import Release
 from slipway.environment import Environment
 from slipway.progress import Steps
 from slipway.repository import Repository, find_root, read_repository
@@ -64,16 +63,6 @@ def diff(env: Where, names: Names = None, bundle: FromBundle = None) -> None:
             console.print(f"[bold]{release.name}[/bold]: {summary(found.values())}")
             for text in found.values():
                 console.print(Syntax(text, "diff", background_color="default"))
-
-
-def values(
-    release: Annotated[str, typer.Argument(help="The release.")],
-    env: Where,
-) -> None:
-    """Print the values that helm gets for a release, less the images: for helm by hand, and to see which file wins."""
-    root = find_root()
-    found = values_of(root, read_releases(root).release(release, env), env)
-    typer.echo(yaml.safe_dump(found, sort_keys=False), nl=False)
 
 
 def _load_demo(

@@ -8,10 +8,10 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from slipway.cache import cache_folder
 from slipway.deploy.errors import DeployError
@@ -20,6 +20,8 @@ from slipway.deploy.values import composed, merged
 VALUES = Path("charts-values")
 LIST = VALUES / "releases.yaml"
 LOCAL_CHARTS = "helm/"
+GENERATED = ".generated.yaml"
+"""How the name of a values file ends that `make values` writes."""
 _PLACE = "{environment}"
 
 
@@ -28,7 +30,10 @@ class _Closed(BaseModel):
 
 
 class Target(_Closed):
-    """An environment: which cluster, which namespace, whose images, where its Secrets come from."""
+    """An environment: which cluster, which namespace, whose images, where its Secrets come from.
+
+    What is written as `{output}` comes from the outputs of its Terraform.
+    """
 
     context: str = Field(description="context of the kubeconfig; never the current one")
     namespace: str
@@ -38,6 +43,11 @@ class Target(_Closed):
     )
 
     demo: bool = Field(default=False, description="load the demo's data after the first deployment")
+
+    @property
+    def by_outputs(self) -> dict[str, str]:
+        """The settings that outputs of Terraform stand in."""
+        return {name: value for name, value in self if isinstance(value, str) and "{" in value}
 
 
 class Demo(_Closed):
@@ -61,6 +71,11 @@ class Release(_Closed):
         default_factory=dict,
         description="where in the values an image stands: its path, and the image's name",
     )
+    outputs: Mapping[str, Any] = Field(
+        default_factory=dict,
+        description="values that come from outputs of Terraform, written as `{output}`, where an environment has it; "
+        "they are in the file of `values` that is generated",
+    )
     code_location: str | None = Field(
         default=None, description="the code location's Python name, if it is one"
     )
@@ -72,6 +87,17 @@ class Release(_Closed):
     def is_official(self) -> bool:
         """Whether the chart is one of Dagster's own."""
         return not self.chart.startswith(LOCAL_CHARTS)
+
+    @property
+    def generated(self) -> str | None:
+        """The values file that its `outputs` are written to, if it has any."""
+        return next((name for name in self.values if name.endswith(GENERATED)), None)
+
+    @model_validator(mode="after")
+    def _outputs_have_their_file(self) -> Self:
+        if len([name for name in self.values if name.endswith(GENERATED)]) != bool(self.outputs):
+            raise ValueError(f"one of `values` ends in {GENERATED} if there are `outputs`, and else none")
+        return self
 
 
 class Secret(_Closed):
@@ -118,6 +144,20 @@ class Releases(_Closed):
         """Return where an environment is.
 
         Raises:
+            DeployError: there is none of that name, or what its Terraform knows of it has not been written yet.
+        """
+        target = self.written(environment)
+        if target.by_outputs:
+            raise DeployError(
+                f"{VALUES / target_file(environment)} is missing: which cluster {environment} is, its Terraform knows.",
+                f"`make values ENV={environment}` writes it (docs/aws.md).",
+            )
+        return target
+
+    def written(self, environment: str) -> Target:
+        """Return an environment as it stands in the list, also where its outputs have not been written yet.
+
+        Raises:
             DeployError: there is none of that name.
         """
         if environment not in self.environments:
@@ -146,8 +186,7 @@ def read_releases(root: Path) -> Releases:
     """
     file = root / LIST
     try:
-        content: Any = yaml.safe_load(file.read_text())
-        return Releases.model_validate(content)
+        return Releases.model_validate(_completed(root, yaml.safe_load(file.read_text())))
     except FileNotFoundError:
         raise DeployError(f"{file} is missing.", "It lists what is deployed.") from None
     except yaml.YAMLError as error:
@@ -155,6 +194,23 @@ def read_releases(root: Path) -> Releases:
     except ValidationError as error:
         said = "\n".join(f"    {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         raise DeployError(f"{file} can't be used:\n{said}") from None
+
+
+def target_file(environment: str) -> Path:
+    """Return the file, below charts-values, with what the outputs of an environment's Terraform say of where it is."""
+    return Path(f"environment-{environment}{GENERATED}")
+
+
+def _completed(root: Path, content: Any) -> Any:
+    """Return the list with what was generated of its environments."""
+    if not isinstance(content, dict) or not isinstance(content.get("environments"), dict):
+        return content
+    environments = dict(content["environments"])
+    for name, written in environments.items():
+        known = root / VALUES / target_file(name)
+        if isinstance(written, dict) and known.is_file():
+            environments[name] = {**written, **(yaml.safe_load(known.read_text()) or {})}
+    return {**content, "environments": environments}
 
 
 def values_files(root: Path, release: Release, environment: str) -> tuple[Path, ...]:
@@ -195,7 +251,7 @@ def source_files(root: Path, release: Release, environment: str) -> tuple[Path, 
     """Return the files below charts-values that a release's values come from; the later go first.
 
     Raises:
-        DeployError: a file that is not of an environment is missing.
+        DeployError: a file is missing that is not of an environment, or that was generated together with others.
     """
     found = []
     for name in release.values:
@@ -204,6 +260,10 @@ def source_files(root: Path, release: Release, environment: str) -> tuple[Path, 
             found.append(path)
         elif _PLACE not in name:
             raise DeployError(f"{path} is missing; {LIST} names it for the release {release.name}.")
+        elif name == release.generated and (root / VALUES / target_file(environment)).is_file():
+            raise DeployError(
+                f"{path} is missing.", f"`make values ENV={environment}` writes it (docs/aws.md)."
+            )
     return tuple(found)
 
 
