@@ -1,0 +1,11 @@
+output "backend" {
+  description = "Content of terraform/environments/<environment>/backend.hcl."
+  value       = <<-EOT
+    bucket       = "${aws_s3_bucket.this.bucket}"
+    key          = "slipway.tfstate"
+    region       = "${var.region}"
+    encrypt      = true
+    kms_key_id   = "${aws_kms_key.this.arn}"
+    use_lockfile = true
+  EOT
+}

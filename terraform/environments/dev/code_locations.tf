@@ -1,0 +1,1 @@
+../shared/code_locations.tf

@@ -1,0 +1,55 @@
+# What differs from company to company rather than from environment to environment: terraform.tfvars, or TF_VAR_.
+
+variable "region" {
+  description = "AWS region."
+  type        = string
+  default     = "eu-central-1"
+}
+
+variable "account_id" {
+  description = "Number of the AWS account that this environment is in. With another account's credentials nothing is planned or applied."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.account_id == null || can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "account_id is the account's twelve digits."
+  }
+}
+
+variable "alarm_email" {
+  description = "Who is told of alarms and of the budget."
+  type        = string
+}
+
+variable "administrators" {
+  description = "ARNs of the IAM roles that administer the cluster, by a name of your own."
+  type        = map(string)
+}
+
+variable "aws_stand_in" {
+  description = "For tests alone: terraform/platform/stand_in.tf."
+  type        = bool
+  default     = false
+}
+
+provider "aws" {
+  region              = var.region
+  allowed_account_ids = var.account_id == null ? null : [var.account_id]
+
+  default_tags {
+    tags = {
+      Project     = "slipway"
+      Environment = local.environment
+      ManagedBy   = "terraform"
+    }
+  }
+}
+
+locals {
+  zones = [for letter in ["a", "b", "c"] : "${var.region}${letter}"]
+
+  administrators = {
+    for name, arn in var.administrators : name => { principal_arn = arn, policy = "AmazonEKSClusterAdminPolicy" }
+  }
+}
