@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from slipway.cluster.errors import ClusterError
+from slipway.cluster.errors import EngineError
 from slipway.cluster.kind import Kind
 from slipway.deploy import charts, verification
 from slipway.deploy.deployment import Deployment
@@ -15,7 +15,7 @@ from support.deployed import open_deployment, slipway
 def cluster() -> Kind:
     try:
         found = open_cluster()
-    except ClusterError as error:
+    except EngineError as error:
         pytest.skip(f"no container engine: {error}")
     if not found.nodes():
         pytest.skip("no cluster: `make kind-up`")

@@ -48,7 +48,7 @@ def main() -> None:
         complaint.print(f"[red]Error:[/red] {report.escaped(str(error))}")
         if hint := getattr(error, "hint", ""):
             complaint.print(f"[yellow]→[/yellow] {report.escaped(hint)}")
-        raise SystemExit(1) from None
+        raise SystemExit(getattr(error, "exit_code", 1)) from None
 
 
 @app.command()

@@ -9,7 +9,10 @@ class UserError(Exception):
 
     Attributes:
         hint: the way out, as a sentence or a command. Printed under the message.
+        exit_code: what the command line exits with.
     """
+
+    exit_code = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

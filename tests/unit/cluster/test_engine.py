@@ -1,9 +1,15 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from slipway.cluster.engine import find_engine
-from slipway.cluster.errors import ClusterError
+from slipway.cluster.errors import EngineError
+from slipway.repository import find_root
+
+ROOT = find_root(Path(__file__))
 
 
 def client(
@@ -49,12 +55,26 @@ def test_the_chosen_one_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_an_engine_that_does_not_run_is_named_with_what_its_client_said(tmp_path: Path) -> None:
     client(tmp_path / "first", info="echo Is the docker daemon running? >&2; exit 1")
-    with pytest.raises(ClusterError, match=r"first/docker: Is the docker daemon running\?") as caught:
+    with pytest.raises(EngineError, match=r"first/docker: Is the docker daemon running\?") as caught:
         find_engine()
     assert "make kind-up" in caught.value.hint
 
 
 def test_without_any_client_the_message_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(ClusterError, match="no `docker` on PATH"):
+    with pytest.raises(EngineError, match="no `docker` on PATH"):
         find_engine()
+
+
+def test_the_command_line_tells_a_missing_engine_from_other_faults(tmp_path: Path) -> None:
+    command = [Path(sys.executable).with_name("slipway"), "kind", "status"]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "no `docker` on PATH" in done.stderr
+    assert done.returncode == EngineError.exit_code == 3  # tools/test-kind has the number too

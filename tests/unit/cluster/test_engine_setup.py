@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from slipway.cluster import engine_setup, machine
-from slipway.cluster.errors import ClusterError
+from slipway.cluster.errors import EngineError
 from slipway.progress import Steps
 
 STEPS = Steps(Console(quiet=True))
@@ -19,7 +19,7 @@ def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_is_installed_by_other_users(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(ClusterError, match="no container engine") as caught:
+    with pytest.raises(EngineError, match="no container engine") as caught:
         engine_setup.ensure_engine(STEPS)
     assert "as root on Debian" in caught.value.hint
 
@@ -27,7 +27,7 @@ def test_nothing_is_installed_by_other_users(monkeypatch: pytest.MonkeyPatch) ->
 def test_nothing_is_installed_on_other_distributions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(machine, "is_debian", lambda: False)
-    with pytest.raises(ClusterError, match="no container engine"):
+    with pytest.raises(EngineError, match="no container engine"):
         engine_setup.ensure_engine(STEPS)
 
 
@@ -40,7 +40,7 @@ def test_a_daemon_that_ends_is_reported_with_its_log(monkeypatch: pytest.MonkeyP
         program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("SLIPWAY_CACHE", str(tmp_path / "cache"))
-    with pytest.raises(ClusterError, match="failed to mount cgroups"):
+    with pytest.raises(EngineError, match="failed to mount cgroups"):
         engine_setup.start(lambda _: None, f"--host=unix://{tmp_path}/socket")
 
 

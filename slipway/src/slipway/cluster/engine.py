@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.cluster.errors import ClusterError
+from slipway.cluster.errors import ClusterError, EngineError
 from slipway.errors import indented
 
 ENGINE_VARIABLE = "SLIPWAY_DOCKER"
@@ -77,7 +77,7 @@ def find_engine() -> Engine:
     plugin) is passed over.
 
     Raises:
-        ClusterError: there is none, or none that reaches an engine; the message says for each what was wrong.
+        EngineError: there is none, or none that reaches an engine; the message says for each what was wrong.
     """
     complaints = []
     for client in _clients(os.environ):
@@ -86,8 +86,8 @@ def find_engine() -> Engine:
             return Engine(client)
         complaints.append(f"{client}: {complaint}")
     if not complaints:
-        raise ClusterError("There is no container engine: no `docker` on PATH.", _WAY_OUT)
-    raise ClusterError("No container engine can be used.\n" + indented("\n".join(complaints)), _WAY_OUT)
+        raise EngineError("There is no container engine: no `docker` on PATH.", _WAY_OUT)
+    raise EngineError("No container engine can be used.\n" + indented("\n".join(complaints)), _WAY_OUT)
 
 
 def _clients(environment: Mapping[str, str]) -> Iterator[Path]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from slipway.cache import cache_folder
 from slipway.cluster import bounded_runtime, machine
 from slipway.cluster.engine import Engine, find_engine
-from slipway.cluster.errors import ClusterError
+from slipway.cluster.errors import EngineError
 from slipway.errors import indented
 from slipway.progress import Steps
 
@@ -26,11 +26,12 @@ def ensure_engine(steps: Steps) -> Engine:
     """Return the engine's client; where there is no engine and we may, install and start one.
 
     Raises:
-        ClusterError: there is none, and this is not Debian, or we are not root, or it failed.
+        EngineError: there is none, and this is not Debian, or we are not root, or it does not start.
+        ClusterError: Debian's packages could not be installed.
     """
     try:
         engine = find_engine()
-    except ClusterError:
+    except EngineError:
         if os.geteuid() or not machine.is_debian():
             raise
     else:
@@ -50,7 +51,7 @@ def start(say: Callable[[str], None], *options: str) -> None:
     `options` are more of dockerd's, and mean a process of its own.
 
     Raises:
-        ClusterError: it does not answer within a minute; the message has the end of its log.
+        EngineError: it does not answer within a minute; the message has the end of its log.
     """
     if Path("/run/systemd/system").exists() and not options:
         subprocess.run(["systemctl", "enable", "--now", "docker"], check=False)
@@ -109,7 +110,7 @@ def _wait(
             return
         say("waiting for dockerd")
         time.sleep(0.5)
-    raise ClusterError(
+    raise EngineError(
         f"dockerd does not run. The end of its log:\n{indented(log.read_text())}",
         f"Its log is {log}. It needs cgroups mounted, and the right to mount and to change iptables.",
     )

@@ -27,12 +27,15 @@ def up(
     nodes: Annotated[
         int | None, typer.Option(help="1 to 3; 1 by default. The first is the control plane.", min=1, max=3)
     ] = None,
+    new: Annotated[bool, typer.Option("--new", help="Delete the cluster first, if there is one.")] = False,
 ) -> None:
     """Have a cluster with a local registry. What is there stays as it is; what must be built is built once."""
     repository, steps = read_repository(find_root()), Steps(console)
     with steps.shown():
         engine = ensure_engine(steps)
         cluster = Kind(repository, find_tools(repository, steps), engine, steps)
+        if new:
+            cluster.down(caches=False)
         done = cluster.up(nodes)
     console.print(f"The cluster {CLUSTER} is {_SAID[done]}.")
     console.print(f"  context   {CONTEXT}\n  registry  {REGISTRY_ADDRESS}, for `docker push` and for pods")
