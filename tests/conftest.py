@@ -11,6 +11,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-docs", action="store_true", help="write the screenshots of the documentation anew"
     )
+    parser.addoption(
+        "--update-outputs",
+        action="store_true",
+        help="record anew what the stand-in for AWS gives as outputs of Terraform",
+    )
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ data "aws_region" "current" {}
 locals {
   name = "slipway-${var.environment}"
 
-  images = merge({ dagster = null }, { for name in keys(var.code_locations) : name => name })
+  images = merge({ dagster = null, redis = null }, { for name in keys(var.code_locations) : name => name })
 
   # Secrets of all environments are listed in charts-values/releases.yaml; these are the ones that come from AWS.
   secrets = merge(

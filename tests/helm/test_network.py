@@ -1,5 +1,6 @@
 """Who reaches whom, computed from what is rendered, is what docs/network.md says: cell by cell, in every environment."""
 
+import ipaddress
 from typing import Any
 
 import pytest
@@ -10,8 +11,8 @@ from slipway.deploy.values import merged
 from support import rendering
 from support.network import Place, reaches
 
-# Of managed services, and of the Kubernetes API, as a cluster in a private network would have them.
-DATABASE, BROKER, OBJECTS, API = "10.0.5.5", "10.0.6.6", "203.0.113.9", "10.0.0.10"
+# A managed S3's; the database and the Kubernetes API have addresses in their own subnets.
+OBJECTS = "203.0.113.9"
 RUN = {"app.kubernetes.io/component": "run_worker"}
 STEP = {"app.kubernetes.io/component": "step_worker"}
 
@@ -57,18 +58,25 @@ def targets(environment: str, own: dict[str, list[Place]]) -> dict[str, list[tup
     platform = platform_values(environment).get("networkPolicies", {})
     s3_port = platform.get("s3", {}).get("port", 9000)
     in_cluster = "postgres" in own
+    database = "" if in_cluster else address(platform["postgres"])
+    api = "10.0.0.10" if in_cluster else address(platform["kubernetesApi"])
     return {
         "webserver 3000": [(pod, 3000, "TCP") for pod in own["webserver"]],
         "code servers 3030": [(pod, 3030, "TCP") for pod in own["code servers"]],
-        "postgres 5432": [(pod, 5432, "TCP") for pod in own.get("postgres", [Place(address=DATABASE)])],
+        "postgres 5432": [(pod, 5432, "TCP") for pod in own.get("postgres", [Place(address=database)])],
         "s3 9000": [(pod, s3_port, "TCP") for pod in own.get("s3", [Place(address=OBJECTS)])],
-        "redis 6379": [(pod, 6379, "TCP") for pod in own.get("redis", [Place(address=BROKER)])],
+        "redis 6379": [(pod, 6379, "TCP") for pod in own["redis"]],
         # With a managed S3 anywhere on 443 that port of the API can't be told from it.
         "Kubernetes API": [
-            (Place(address=API), port, "TCP") for port in ([443, 6443] if in_cluster else [6443])
+            (Place(address=api), port, "TCP") for port in ([443, 6443] if in_cluster else [6443])
         ],
         "DNS": [(Place({"k8s-app": "kube-dns"}, "kube-system"), 53, protocol) for protocol in ("UDP", "TCP")],
     }
+
+
+def address(server: dict[str, Any]) -> str:
+    """Return an address in the last of a managed server's subnets."""
+    return str(ipaddress.ip_network(server["cidrs"][-1])[5])
 
 
 def platform_values(environment: str) -> dict[str, Any]:
