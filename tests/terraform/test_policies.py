@@ -68,6 +68,14 @@ KEY_POLICY = {
         }
     ],
 }
+AGENT, STRANGER = "pods.eks.amazonaws.com", "ec2.amazonaws.com"
+ACCOUNTS = {
+    **{f"location-{name}": ("slipway", name) for name in LOCATIONS},
+    "control-plane": ("slipway", "dagster"),
+    "external-secrets": ("external-secrets", "external-secrets"),
+    "cluster-autoscaler": ("kube-system", "cluster-autoscaler"),
+}
+"""Of each role, the namespace and name of its ServiceAccount."""
 PAIRS = list(itertools.permutations(LOCATIONS, 2))
 
 
@@ -96,7 +104,14 @@ def policies(tmp_path_factory):
     (plan,) = (each["test_plan"] for each in events if each["type"] == "test_plan")
     written = plan["output_changes"]["policies"]["after"]
     identities = {role(name): [json.loads(policy)] for name, policy in written.items()}
-    return Policies(identities, dict.fromkeys((KEY, SECRETS_KEY), KEY_POLICY))
+    trusts = {
+        role(each["index"]): json.loads(each["change"]["after"]["assume_role_policy"])
+        for each in plan["resource_changes"]
+        if each["type"] == "aws_iam_role"
+    }
+    assert trusts.keys() == identities.keys()
+    resources = {**dict.fromkeys((KEY, SECRETS_KEY), KEY_POLICY), **trusts}
+    return Policies({**identities, AGENT: [], STRANGER: []}, resources)
 
 
 def role(name):
@@ -208,3 +223,25 @@ def test_the_control_plane_shows_what_steps_print_and_external_secrets_reads_wha
             Request(role("external-secrets"), "kms:Decrypt", SECRETS_KEY, key),
         ],
     )
+
+
+def takes(name, account, cluster="slipway-test", by=AGENT):
+    """Return the request by which the agent of a cluster takes a role for a pod of a ServiceAccount."""
+    tags = {
+        "eks-cluster-arn": f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/{cluster}",
+        "kubernetes-namespace": account[0],
+        "kubernetes-service-account": account[1],
+    }
+    return Request(
+        by, "sts:AssumeRole", role(name), {f"aws:RequestTag/{key}": tag for key, tag in tags.items()}
+    )
+
+
+def test_a_role_is_taken_for_its_own_service_account_of_its_own_cluster_alone(policies):
+    own = [takes(name, account) for name, account in ACCOUNTS.items()]
+    assert not not_as(ALLOWED, policies, own)
+    others = [takes(name, ACCOUNTS[other]) for name, other in itertools.permutations(ACCOUNTS, 2)]
+    others += [takes(name, ("elsewhere", account)) for name, (_, account) in ACCOUNTS.items()]
+    others += [takes(name, account, cluster="slipway-other") for name, account in ACCOUNTS.items()]
+    others += [takes(name, account, by=STRANGER) for name, account in ACCOUNTS.items()]
+    assert not not_as(NOT_ALLOWED, policies, others)
