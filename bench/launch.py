@@ -155,7 +155,7 @@ def _plan(name: str, steps: Steps) -> Deployment:
 
 
 def _deploy(planned: Deployment, steps: Steps) -> None:
-    deployment.prepare_namespace(planned)
+    deployment.prepare_namespace(planned, lambda _: None)
     if planned.environment == DEFAULT:
         # Its pods say nothing of their security.
         planned.cluster.run("label", "namespace", planned.cluster.namespace, *_NO_POD_SECURITY)

@@ -150,3 +150,12 @@ def _named(part):
             elif key in _REFERENCES and "name" in value:
                 yield _REFERENCES[key], value["name"]
             yield from _named(value)
+
+
+@every_environment
+def test_every_secret_comes_from_a_store_with_its_keys_where_there_is_one(environment):
+    store = rendering.RELEASES.target(environment).external_secrets
+    if not store:
+        pytest.skip(f"{environment} makes its Secrets")
+    wanted = rendering.RELEASES.secrets_of(environment)
+    assert wanted == {name: (store.entries[name].key,) for name in wanted}

@@ -43,7 +43,7 @@ def deploy(
             opened.push(wanted, say)
             say("all pushed")
         with steps.step("namespace and Secrets") as say:
-            made = deployment.prepare_namespace(planned)
+            made = deployment.prepare_namespace(planned, say)
             say(f"made {', '.join(made)}" if made else "all there")
         changed = deployment.deploy(planned, wanted, steps)
         if planned.releases.target(env).demo:

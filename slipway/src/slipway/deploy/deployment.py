@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.deploy import charts, diagnosis, schemas, secrets
+from slipway.deploy import charts, diagnosis, external_secrets, schemas, secrets
 from slipway.deploy.bundle import Bundle
 from slipway.deploy.difference import Key, changes, summary
 from slipway.deploy.errors import DeployError
 from slipway.deploy.helm import DEPLOYED, Helm, Target
 from slipway.deploy.kubectl import Cluster, Document
 from slipway.deploy.releases import Release, Releases, image_settings, values_files, values_of
-from slipway.deploy.releases import Target as Environment
+from slipway.deploy.targets import Target as Environment
 from slipway.progress import Say, Steps
 
 # Pods of every release have to satisfy it; Kubernetes refuses those that don't.
@@ -76,18 +76,23 @@ def connection(target: Environment, kubectl: Path, helm: Path) -> tuple[Cluster,
     return Cluster(kubectl, target.context, target.namespace), Helm(helm, target.context, target.namespace)
 
 
-def prepare_namespace(deployment: Deployment) -> list[str]:
+def prepare_namespace(deployment: Deployment, say: Say) -> list[str]:
     """Make the namespace and what has to be there before any release; return the names of the Secrets that were made.
 
     Raises:
         DeployError: a Secret is missing where none may be made, or the cluster refuses.
     """
     cluster, releases = deployment.cluster, deployment.releases
+    target, wanted = releases.target(deployment.environment), releases.secrets_of(deployment.environment)
     cluster.apply(_namespace(cluster.namespace))
-    if releases.target(deployment.environment).generate_secrets:
-        return secrets.generate(cluster, releases.secrets_of(deployment.environment))
-    secrets.require_all(cluster, releases.secrets_of(deployment.environment))
-    return []
+    if target.generate_secrets:
+        return secrets.generate(cluster, wanted)
+    made = []
+    if (store := target.external_secrets) and isinstance(store.entries, Mapping):
+        known = {name: store.entries[name].entry for name in wanted if name in store.entries}
+        made = external_secrets.request(cluster, store.region, known, say)
+    secrets.require_all(cluster, wanted)
+    return made
 
 
 def deploy(deployment: Deployment, wanted: Sequence[Release], steps: Steps) -> list[str]:

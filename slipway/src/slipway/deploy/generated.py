@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 from slipway.deploy.errors import DeployError
-from slipway.deploy.releases import LIST, VALUES, Release, Releases, target_file
+from slipway.deploy.releases import LIST, VALUES, Release, Releases
+from slipway.deploy.targets import target_file
 
 # `$(NAME)` of Kubernetes and `{{ }}` of Helm are no places.
 _PLACE = re.compile(r"\{([a-z0-9_]+(?:\.[A-Za-z0-9_-]+)*)\}")

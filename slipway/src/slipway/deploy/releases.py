@@ -11,46 +11,20 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from slipway.cache import cache_folder
 from slipway.deploy.errors import DeployError
+from slipway.deploy.targets import GENERATED, Closed, Target, completed, target_file
 from slipway.deploy.values import composed, merged
 
 VALUES = Path("charts-values")
 LIST = VALUES / "releases.yaml"
 LOCAL_CHARTS = "helm/"
-GENERATED = ".generated.yaml"
-"""How the name of a values file ends that `make values` writes."""
 _PLACE = "{environment}"
 
 
-class _Closed(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Target(_Closed):
-    """An environment: which cluster, which namespace, whose images, where its Secrets come from.
-
-    What is written as `{output}` comes from the outputs of its Terraform.
-    """
-
-    context: str = Field(description="context of the kubeconfig; never the current one")
-    namespace: str
-    registry: str = Field(description="where images are pushed to and pulled from, host[:port][/path]")
-    generate_secrets: bool = Field(
-        default=False, description="make missing Secrets at random: only where no store of secrets exists"
-    )
-
-    demo: bool = Field(default=False, description="load the demo's data after the first deployment")
-
-    @property
-    def by_outputs(self) -> dict[str, str]:
-        """The settings that outputs of Terraform stand in."""
-        return {name: value for name, value in self if isinstance(value, str) and "{" in value}
-
-
-class Demo(_Closed):
+class Demo(Closed):
     """A database that a location's demo command fills, as its owner."""
 
     url: str = Field(description="its URL; {password} stands for the password")
@@ -58,7 +32,7 @@ class Demo(_Closed):
     key: str = "password"
 
 
-class Release(_Closed):
+class Release(Closed):
     """A Helm release."""
 
     name: str
@@ -100,14 +74,14 @@ class Release(_Closed):
         return self
 
 
-class Secret(_Closed):
+class Secret(Closed):
     """A Secret that releases refer to."""
 
     keys: tuple[str, ...]
     environments: tuple[str, ...] | None = Field(default=None, description="all of them by default")
 
 
-class CanaryRun(_Closed):
+class CanaryRun(Closed):
     """A job that is launched after each deployment."""
 
     lane: str = Field(description="how its run is executed, for people")
@@ -116,7 +90,7 @@ class CanaryRun(_Closed):
     seconds: int = Field(default=180, gt=0)
 
 
-class Releases(_Closed):
+class Releases(Closed):
     """All of `charts-values/releases.yaml`."""
 
     environments: Mapping[str, Target]
@@ -186,7 +160,7 @@ def read_releases(root: Path) -> Releases:
     """
     file = root / LIST
     try:
-        return Releases.model_validate(_completed(root, yaml.safe_load(file.read_text())))
+        return Releases.model_validate(completed(root / VALUES, yaml.safe_load(file.read_text())))
     except FileNotFoundError:
         raise DeployError(f"{file} is missing.", "It lists what is deployed.") from None
     except yaml.YAMLError as error:
@@ -194,23 +168,6 @@ def read_releases(root: Path) -> Releases:
     except ValidationError as error:
         said = "\n".join(f"    {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         raise DeployError(f"{file} can't be used:\n{said}") from None
-
-
-def target_file(environment: str) -> Path:
-    """Return the file, below charts-values, with what the outputs of an environment's Terraform say of where it is."""
-    return Path(f"environment-{environment}{GENERATED}")
-
-
-def _completed(root: Path, content: Any) -> Any:
-    """Return the list with what was generated of its environments."""
-    if not isinstance(content, dict) or not isinstance(content.get("environments"), dict):
-        return content
-    environments = dict(content["environments"])
-    for name, written in environments.items():
-        known = root / VALUES / target_file(name)
-        if isinstance(written, dict) and known.is_file():
-            environments[name] = {**written, **(yaml.safe_load(known.read_text()) or {})}
-    return {**content, "environments": environments}
 
 
 def values_files(root: Path, release: Release, environment: str) -> tuple[Path, ...]:
