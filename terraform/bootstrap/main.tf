@@ -16,35 +16,23 @@ provider "aws" {
 
 locals {
   bucket = "slipway-${var.environment}-${var.account_id}-state"
+  # Known before there is a bucket, so that a plan shows the policy.
+  arn = "arn:${data.aws_partition.current.partition}:s3:::${local.bucket}"
 }
 
 data "aws_partition" "current" {}
 
-data "aws_iam_policy_document" "key" {
-  statement {
-    sid       = "AccountDecidesByIam"
-    actions   = ["kms:*"]
-    resources = ["*"]
+module "key" {
+  source = "../modules/key"
 
-    principals {
-      type        = "AWS"
-      identifiers = ["arn:${data.aws_partition.current.partition}:iam::${var.account_id}:root"]
-    }
-  }
-}
-
-resource "aws_kms_key" "this" {
-  description             = "Terraform's state of slipway-${var.environment}"
-  enable_key_rotation     = true
-  deletion_window_in_days = 30
-  policy                  = data.aws_iam_policy_document.key.json
-
-  lifecycle {
-    prevent_destroy = true
-  }
+  alias       = "slipway-${var.environment}-state"
+  description = "Terraform's state of slipway-${var.environment}"
 }
 
 resource "aws_s3_bucket" "this" {
+  #checkov:skip=CKV2_AWS_62:nobody waits for a new state
+  #checkov:skip=CKV_AWS_144:what the state says can be imported again from the account
+  #checkov:skip=CKV_AWS_18:who read what is in CloudTrail's data events, for which the account has a trail
   bucket = local.bucket
 
   lifecycle {
@@ -68,7 +56,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
 
     apply_server_side_encryption_by_default {
       sse_algorithm     = "aws:kms"
-      kms_master_key_id = aws_kms_key.this.arn
+      kms_master_key_id = module.key.arn
     }
   }
 }
@@ -94,7 +82,7 @@ data "aws_iam_policy_document" "bucket" {
     sid       = "TlsOnly"
     effect    = "Deny"
     actions   = ["s3:*"]
-    resources = [aws_s3_bucket.this.arn, "${aws_s3_bucket.this.arn}/*"]
+    resources = [local.arn, "${local.arn}/*"]
 
     principals {
       type        = "*"

@@ -5,7 +5,7 @@ output "backend" {
     key          = "slipway.tfstate"
     region       = "${var.region}"
     encrypt      = true
-    kms_key_id   = "${aws_kms_key.this.arn}"
+    kms_key_id   = "${module.key.arn}"
     use_lockfile = true
   EOT
 }

@@ -29,6 +29,7 @@ module "observability" {
   email              = var.alarm_email
   monthly_budget_usd = var.monthly_budget_usd
   queues             = module.storage.landing_queues
+  alarms             = local.stand_in.alarms
 
   database = {
     identifier      = module.database.identifier
@@ -46,21 +47,22 @@ module "network" {
   nat_gateway_per_zone = var.nat_gateway_per_zone
   interface_endpoints  = coalesce(var.interface_endpoints, ["ecr.api", "ecr.dkr", "sts", "secretsmanager", "logs", "sqs", "eks-auth"])
   log_kms_key_arn      = module.observability.log_kms_key_arn
+  flow_logs            = local.stand_in.flow_logs
 }
 
 module "cluster" {
   source = "../modules/cluster"
 
-  name                    = local.name
-  kubernetes_version      = var.kubernetes_version
-  subnet_ids              = module.network.private_subnet_ids
-  public_access_cidrs     = var.api_access_cidrs
-  node_groups             = var.node_groups
-  access_entries          = var.access_entries
-  irsa                    = var.irsa
-  service_account_roles   = module.identity.service_account_roles
-  log_kms_key_arn         = module.observability.log_kms_key_arn
-  without_launch_template = local.stand_in.without_launch_template
+  name                  = local.name
+  kubernetes_version    = var.kubernetes_version
+  subnet_ids            = module.network.private_subnet_ids
+  public_access_cidrs   = var.api_access_cidrs
+  node_groups           = var.node_groups
+  access_entries        = var.access_entries
+  irsa                  = var.irsa
+  service_account_roles = module.identity.service_account_roles
+  log_kms_key_arn       = module.observability.log_kms_key_arn
+  plain_node_groups     = local.stand_in.plain_node_groups
 }
 
 module "database" {
@@ -76,8 +78,10 @@ module "database" {
   storage_gib           = var.database.storage_gib
   max_connections       = var.database.max_connections
   log_kms_key_arn       = module.observability.log_kms_key_arn
+  logs_and_insights     = local.stand_in.logs_and_insights
 
   client_security_group_ids = { cluster = module.cluster.security_group_id }
+  databases                 = merge(values(var.code_locations)[*].databases...)
 
   clients = {
     webservers      = var.webservers
@@ -107,6 +111,7 @@ module "secrets" {
 
   name          = local.name
   secrets       = local.secrets
+  generation    = var.password_generation
   recovery_days = var.disposable ? 0 : 30
 }
 

@@ -49,13 +49,18 @@ output "database_secret_arns" {
   )
 }
 
+output "role_sql" {
+  description = "SQL that makes the server's databases and roles; passwords come from variables of the environment, named in it."
+  value       = module.database.role_sql
+}
+
 output "secrets" {
   description = "By the name of each Kubernetes Secret, its entry in Secrets Manager, and whether somebody has to put the value in."
   value = {
     for name, secret in local.secrets : name => {
       entry     = module.secrets.names[name]
       key       = secret.key
-      generated = secret.generate
+      generated = secret.generate && var.password_generation > 0
     }
   }
 }
@@ -63,6 +68,11 @@ output "secrets" {
 output "buckets" {
   description = "Names of the buckets."
   value       = module.storage.buckets
+}
+
+output "landing_queue" {
+  description = "The queue of what has landed, where a single code location has one; else see landing_queues."
+  value       = length(module.storage.landing_queues) == 1 ? values(module.storage.landing_queues)[0] : null
 }
 
 output "landing_queues" {
@@ -107,8 +117,19 @@ output "network" {
 }
 
 output "connection_budget" {
-  description = "How many connections the database has, and who needs how many."
-  value       = module.database.connection_budget
+  description = "How many connections the database has, who needs how many, and the runs at a time that follow: maxConcurrentRuns."
+  value       = merge(module.database.connection_budget, { runs = var.concurrent_runs })
+}
+
+output "node_groups" {
+  description = "By group of nodes: the label by which pods find it, the taint that they have to tolerate (or null), and whether it is spot capacity."
+  value = {
+    for name, group in var.node_groups : name => {
+      label = { key = "slipway.io/nodes", value = coalesce(group.taint, name) }
+      taint = group.taint == null ? null : { key = "slipway.io/nodes", value = group.taint, effect = "NoSchedule" }
+      spot  = group.spot
+    }
+  }
 }
 
 output "policies" {

@@ -8,7 +8,14 @@ variable "aws_stand_in" {
 
 locals {
   stand_in = {
-    # It does not return a node group's launch template, so that every plan would replace the group.
-    without_launch_template = var.aws_stand_in
+    # Of a node group it returns neither the launch template nor the update_config: every plan would replace the group.
+    plain_node_groups = var.aws_stand_in
+    # Of a flow log it returns neither the role nor the interval: every plan would replace it.
+    flow_logs = !var.aws_stand_in
+    # Of a database it returns neither exported logs nor the key of Performance Insights; nor the master user's secret, which is
+    # why modules/database puts out null for it.
+    logs_and_insights = !var.aws_stand_in
+    # Of an alarm it returns neither the dimensions nor the period nor whom it tells: every plan would change it.
+    alarms = !var.aws_stand_in
   }
 }

@@ -90,6 +90,11 @@ variable "database" {
     storage_gib           = optional(number, 50)
     max_connections       = optional(number)
   })
+
+  validation {
+    condition     = var.environment != "prod" || (var.database.multi_az && var.database.deletion_protection && var.database.backup_retention_days >= 7)
+    error_message = "prod's database has a standby (multi_az), deletion_protection, and can be taken back by a week at least."
+  }
 }
 
 variable "concurrent_runs" {
@@ -112,16 +117,35 @@ variable "webservers" {
 variable "code_locations" {
   description = <<-EOT
     By the code location's name as Kubernetes spells it. `assets`, `reads`, `landing`: see modules/identity. `databases`: databases of
-    this server that it owns. `secrets`: Kubernetes Secrets of its own, with key `password`; `generate` false where the
-    password is another system's and somebody has to put it in.
+    this server that it owns, with the Secret that holds the password and how many connections it may have at most. `secrets`:
+    Kubernetes Secrets of its own, with key `password`; `generate` false where the password is another system's and somebody has
+    to put it in.
   EOT
   type = map(object({
-    assets    = list(string)
+    assets    = optional(list(string), [])
     reads     = optional(list(string), [])
     landing   = optional(list(string), [])
-    databases = optional(map(object({ secret = string })), {})
+    databases = optional(map(object({ secret = string, connections = optional(number, 20) })), {})
     secrets   = optional(map(object({ generate = optional(bool, true) })), {})
   }))
+
+  validation {
+    condition = alltrue(flatten([
+      for location in values(var.code_locations) : [for database in values(location.databases) : contains(keys(location.secrets), database.secret)]
+    ]))
+    error_message = "The secret of a database has to be one of the code location's own `secrets`."
+  }
+
+  validation {
+    condition     = length(flatten([for location in values(var.code_locations) : keys(location.databases)])) == length(distinct(flatten([for location in values(var.code_locations) : keys(location.databases)])))
+    error_message = "Two code locations own the same database. It has one owner; the other one can be let in by SQL."
+  }
+}
+
+variable "password_generation" {
+  description = "Raise it to generate all passwords again (modules/secrets)."
+  type        = number
+  default     = 1
 }
 
 variable "alarm_email" {
@@ -138,4 +162,9 @@ variable "disposable" {
   description = "Let destroy take everything with it: buckets and repositories that hold something, secrets at once. Never in production."
   type        = bool
   default     = false
+
+  validation {
+    condition     = !(var.disposable && var.environment == "prod")
+    error_message = "prod is not disposable."
+  }
 }

@@ -16,6 +16,8 @@ module "platform" {
   alarm_email        = var.alarm_email
   aws_stand_in       = var.aws_stand_in
 
+  password_generation = var.password_generation
+
   nat_gateway_per_zone = false
   interface_endpoints  = []
   monthly_budget_usd   = 400

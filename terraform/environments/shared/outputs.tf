@@ -35,6 +35,11 @@ output "database_secret_arns" {
   value       = module.platform.database_secret_arns
 }
 
+output "role_sql" {
+  description = "SQL that makes the server's databases and roles; passwords come from variables of the environment, named in it."
+  value       = module.platform.role_sql
+}
+
 output "secrets" {
   description = "By the name of each Kubernetes Secret, its entry in Secrets Manager, and whether somebody has to put the value in."
   value       = module.platform.secrets
@@ -43,6 +48,11 @@ output "secrets" {
 output "buckets" {
   description = "Names of the buckets."
   value       = module.platform.buckets
+}
+
+output "landing_queue" {
+  description = "The queue of what has landed, where a single code location has one; else see landing_queues."
+  value       = module.platform.landing_queue
 }
 
 output "landing_queues" {
@@ -71,8 +81,13 @@ output "network" {
 }
 
 output "connection_budget" {
-  description = "How many connections the database has, and who needs how many."
+  description = "How many connections the database has, who needs how many, and the runs at a time that follow: maxConcurrentRuns."
   value       = module.platform.connection_budget
+}
+
+output "node_groups" {
+  description = "By group of nodes: the label by which pods find it, the taint that they have to tolerate (or null), and whether it is spot capacity."
+  value       = module.platform.node_groups
 }
 
 output "policies" {

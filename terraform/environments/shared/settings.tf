@@ -27,6 +27,12 @@ variable "administrators" {
   type        = map(string)
 }
 
+variable "password_generation" {
+  description = "Raise it to generate all passwords again; then role_sql has to be run again. 0: somebody puts all of them in."
+  type        = number
+  default     = 1
+}
+
 variable "aws_stand_in" {
   description = "For tests alone: terraform/platform/stand_in.tf."
   type        = bool

@@ -37,7 +37,7 @@ locals {
 resource "aws_iam_role" "addon" {
   for_each = local.addon_roles
 
-  name               = "${var.name}-${each.key}"
+  name               = "${var.name}-eks-${each.key}"
   assume_role_policy = data.aws_iam_policy_document.pod_trust.json
 }
 
@@ -48,6 +48,16 @@ resource "aws_iam_role_policy_attachment" "addon" {
   policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/${each.value.policy}"
 }
 
+resource "aws_eks_pod_identity_association" "addon" {
+  for_each = local.addon_roles
+
+  cluster_name    = aws_eks_cluster.this.name
+  namespace       = "kube-system"
+  service_account = each.value.service_account
+  role_arn        = aws_iam_role.addon[each.key].arn
+  depends_on      = [aws_iam_role_policy_attachment.addon]
+}
+
 resource "aws_eks_addon" "before_nodes" {
   for_each = local.addons_before_nodes
 
@@ -56,17 +66,6 @@ resource "aws_eks_addon" "before_nodes" {
   configuration_values        = each.value
   resolve_conflicts_on_create = "OVERWRITE"
   resolve_conflicts_on_update = "OVERWRITE"
-
-  dynamic "pod_identity_association" {
-    for_each = [for name, role in local.addon_roles : role if name == each.key]
-
-    content {
-      service_account = pod_identity_association.value.service_account
-      role_arn        = aws_iam_role.addon[each.key].arn
-    }
-  }
-
-  depends_on = [aws_iam_role_policy_attachment.addon]
 }
 
 resource "aws_eks_addon" "after_nodes" {
@@ -77,14 +76,5 @@ resource "aws_eks_addon" "after_nodes" {
   resolve_conflicts_on_create = "OVERWRITE"
   resolve_conflicts_on_update = "OVERWRITE"
 
-  dynamic "pod_identity_association" {
-    for_each = [for name, role in local.addon_roles : role if name == each.key]
-
-    content {
-      service_account = pod_identity_association.value.service_account
-      role_arn        = aws_iam_role.addon[each.key].arn
-    }
-  }
-
-  depends_on = [aws_iam_role_policy_attachment.addon, aws_eks_node_group.this]
+  depends_on = [aws_eks_node_group.this, aws_eks_pod_identity_association.addon]
 }

@@ -4,29 +4,11 @@ data "aws_caller_identity" "current" {}
 
 data "aws_partition" "current" {}
 
-data "aws_iam_policy_document" "key" {
-  statement {
-    sid       = "AccountDecidesByIam"
-    actions   = ["kms:*"]
-    resources = ["*"]
+module "secrets_key" {
+  source = "../key"
 
-    principals {
-      type        = "AWS"
-      identifiers = ["arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root"]
-    }
-  }
-}
-
-resource "aws_kms_key" "secrets" {
-  description             = "Kubernetes Secrets of ${var.name}"
-  enable_key_rotation     = true
-  deletion_window_in_days = 30
-  policy                  = data.aws_iam_policy_document.key.json
-}
-
-resource "aws_kms_alias" "secrets" {
-  name          = "alias/${var.name}-kubernetes-secrets"
-  target_key_id = aws_kms_key.secrets.key_id
+  alias       = "${var.name}-kubernetes-secrets"
+  description = "Kubernetes Secrets of ${var.name}"
 }
 
 # EKS would make the group by itself, without a key and for ever.
@@ -48,7 +30,7 @@ data "aws_iam_policy_document" "control_plane_trust" {
 }
 
 resource "aws_iam_role" "control_plane" {
-  name               = "${var.name}-control-plane"
+  name               = "${var.name}-eks"
   assume_role_policy = data.aws_iam_policy_document.control_plane_trust.json
 }
 
@@ -58,10 +40,12 @@ resource "aws_iam_role_policy_attachment" "control_plane" {
 }
 
 resource "aws_eks_cluster" "this" {
-  name                      = var.name
-  version                   = var.kubernetes_version
-  role_arn                  = aws_iam_role.control_plane.arn
-  enabled_cluster_log_types = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
+  name     = var.name
+  version  = var.kubernetes_version
+  role_arn = aws_iam_role.control_plane.arn
+  # addons.tf has the same ones, kept up to date by AWS.
+  bootstrap_self_managed_addons = false
+  enabled_cluster_log_types     = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
 
   vpc_config {
     subnet_ids              = var.subnet_ids
@@ -80,7 +64,7 @@ resource "aws_eks_cluster" "this" {
     resources = ["secrets"]
 
     provider {
-      key_arn = aws_kms_key.secrets.arn
+      key_arn = module.secrets_key.arn
     }
   }
 

@@ -12,7 +12,7 @@ data "aws_iam_policy_document" "node_trust" {
 }
 
 resource "aws_iam_role" "node" {
-  name               = "${var.name}-node"
+  name               = "${var.name}-eks-node"
   assume_role_policy = data.aws_iam_policy_document.node_trust.json
 }
 
@@ -27,7 +27,7 @@ resource "aws_iam_role_policy_attachment" "node" {
 }
 
 resource "aws_launch_template" "node" {
-  for_each = var.without_launch_template ? {} : var.node_groups
+  for_each = var.plain_node_groups ? {} : var.node_groups
 
   name                   = "${var.name}-${each.key}"
   update_default_version = true
@@ -67,7 +67,7 @@ resource "aws_eks_node_group" "this" {
   ami_type        = each.value.arm ? "AL2023_ARM_64_STANDARD" : "AL2023_x86_64_STANDARD"
   capacity_type   = each.value.spot ? "SPOT" : "ON_DEMAND"
   instance_types  = each.value.instance_types
-  disk_size       = var.without_launch_template ? each.value.disk_gib : null
+  disk_size       = var.plain_node_groups ? each.value.disk_gib : null
   labels          = { "slipway.io/nodes" = coalesce(each.value.taint, each.key) }
 
   scaling_config {
@@ -76,8 +76,12 @@ resource "aws_eks_node_group" "this" {
     desired_size = each.value.minimum
   }
 
-  update_config {
-    max_unavailable_percentage = 33
+  dynamic "update_config" {
+    for_each = var.plain_node_groups ? [] : [33]
+
+    content {
+      max_unavailable_percentage = update_config.value
+    }
   }
 
   dynamic "taint" {
@@ -91,7 +95,7 @@ resource "aws_eks_node_group" "this" {
   }
 
   dynamic "launch_template" {
-    for_each = var.without_launch_template ? [] : [aws_launch_template.node[each.key]]
+    for_each = var.plain_node_groups ? [] : [aws_launch_template.node[each.key]]
 
     content {
       id      = launch_template.value.id
@@ -99,7 +103,11 @@ resource "aws_eks_node_group" "this" {
     }
   }
 
-  depends_on = [aws_iam_role_policy_attachment.node, aws_eks_addon.before_nodes]
+  depends_on = [
+    aws_iam_role_policy_attachment.node,
+    aws_eks_addon.before_nodes,
+    aws_eks_pod_identity_association.addon,
+  ]
 
   lifecycle {
     # The autoscaler's business once the group is there.

@@ -110,7 +110,7 @@ variable "access_entries" {
 variable "log_retention_days" {
   description = "How long the control plane's logs are kept, the audit log among them."
   type        = number
-  default     = 90
+  default     = 365
 }
 
 variable "log_kms_key_arn" {
@@ -118,8 +118,8 @@ variable "log_kms_key_arn" {
   type        = string
 }
 
-variable "without_launch_template" {
-  description = "Leave out the launch template of the nodes: only for a stand-in of AWS that loses it (platform/stand_in.tf)."
+variable "plain_node_groups" {
+  description = "Leave out the nodes' launch template and the pace of their updates: only for a stand-in of AWS that loses both (platform/stand_in.tf)."
   type        = bool
   default     = false
 }

@@ -36,7 +36,7 @@ locals {
     daemon       = local.daemon
     code_servers = var.clients.code_servers * local.per_code_server
     runs         = var.clients.concurrent_runs * local.per_run
-    warehouse    = var.clients.warehouse
+    databases    = sum(concat([0], values(var.databases)[*].connections))
     reserved     = local.reserved
   }
   needed_total    = sum(values(local.needed))
@@ -48,7 +48,7 @@ locals {
     ${format("%5d", local.needed.daemon)}  the daemon
     ${format("%5d", local.needed.code_servers)}  ${var.clients.code_servers} code servers x ${local.per_code_server}
     ${format("%5d", local.needed.runs)}  ${var.clients.concurrent_runs} runs at a time x ${local.per_run}
-    ${format("%5d", local.needed.warehouse)}  code locations' own databases
+    ${format("%5d", local.needed.databases)}  ${length(var.databases)} databases of code locations
     ${format("%5d", local.needed.reserved)}  reserved (superuser, RDS, a person)
     ${format("%5d", local.needed_total)}  needed, of ${local.max_connections}
   EOT

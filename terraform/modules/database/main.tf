@@ -1,32 +1,10 @@
 # RDS Postgres: Dagster's own database, and those of the code locations that have none elsewhere.
 
-data "aws_caller_identity" "current" {}
+module "key" {
+  source = "../key"
 
-data "aws_partition" "current" {}
-
-data "aws_iam_policy_document" "key" {
-  statement {
-    sid       = "AccountDecidesByIam"
-    actions   = ["kms:*"]
-    resources = ["*"]
-
-    principals {
-      type        = "AWS"
-      identifiers = ["arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root"]
-    }
-  }
-}
-
-resource "aws_kms_key" "this" {
-  description             = "Database ${var.name}: disk, backups, insights and the master password"
-  enable_key_rotation     = true
-  deletion_window_in_days = 30
-  policy                  = data.aws_iam_policy_document.key.json
-}
-
-resource "aws_kms_alias" "this" {
-  name          = "alias/${var.name}-database"
-  target_key_id = aws_kms_key.this.key_id
+  alias       = "${var.name}-database"
+  description = "Database ${var.name}: disk, backups, insights and the master password"
 }
 
 resource "aws_db_subnet_group" "this" {
@@ -90,11 +68,35 @@ resource "aws_db_parameter_group" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_338:slow statements and locks are of use for weeks, not for a year
   for_each = toset(["postgresql", "upgrade"])
 
   name              = "/aws/rds/instance/${var.name}/${each.key}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.log_kms_key_arn
+}
+
+data "aws_partition" "current" {}
+
+data "aws_iam_policy_document" "monitoring_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["monitoring.rds.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "monitoring" {
+  name               = "${var.name}-rds-monitoring"
+  assume_role_policy = data.aws_iam_policy_document.monitoring_trust.json
+}
+
+resource "aws_iam_role_policy_attachment" "monitoring" {
+  role       = aws_iam_role.monitoring.name
+  policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
 }
 
 resource "aws_db_instance" "this" {
@@ -107,13 +109,15 @@ resource "aws_db_instance" "this" {
   # Databases and roles are made by SQL (roles.tf): Terraform would need a connection into the VPC, and passwords in its state.
   username                      = "slipway_admin"
   manage_master_user_password   = true
-  master_user_secret_kms_key_id = aws_kms_key.this.key_id
+  master_user_secret_kms_key_id = module.key.arn
+  # For people: a token of their own IAM role in place of a password that is handed round. Roles need `GRANT rds_iam` for it.
+  iam_database_authentication_enabled = true
 
   storage_type          = "gp3"
   allocated_storage     = var.storage_gib
   max_allocated_storage = var.max_storage_gib
   storage_encrypted     = true
-  kms_key_id            = aws_kms_key.this.arn
+  kms_key_id            = module.key.arn
 
   multi_az               = var.multi_az
   db_subnet_group_name   = aws_db_subnet_group.this.name
@@ -123,8 +127,8 @@ resource "aws_db_instance" "this" {
   ca_cert_identifier     = "rds-ca-rsa2048-g1"
 
   backup_retention_period = var.backup_retention_days
-  backup_window           = "01:00-02:00"
-  maintenance_window      = "sun:02:30-sun:03:30"
+  backup_window           = "03:00-04:00"
+  maintenance_window      = "sun:04:30-sun:05:30"
   copy_tags_to_snapshot   = true
 
   deletion_protection       = var.deletion_protection
@@ -132,9 +136,11 @@ resource "aws_db_instance" "this" {
   final_snapshot_identifier = var.deletion_protection ? "${var.name}-final" : null
 
   auto_minor_version_upgrade      = true
-  enabled_cloudwatch_logs_exports = ["postgresql", "upgrade"]
-  performance_insights_enabled    = true
-  performance_insights_kms_key_id = aws_kms_key.this.arn
+  enabled_cloudwatch_logs_exports = var.logs_and_insights ? ["postgresql", "upgrade"] : null
+  monitoring_interval             = 60
+  monitoring_role_arn             = aws_iam_role.monitoring.arn
+  performance_insights_enabled    = var.logs_and_insights
+  performance_insights_kms_key_id = var.logs_and_insights ? module.key.arn : null
 
   depends_on = [aws_cloudwatch_log_group.this]
 

@@ -15,12 +15,17 @@ output "identifier" {
 
 output "master_secret_arn" {
   description = "Secret of the master user, which RDS makes and rotates. For the SQL that makes roles, and for nothing else."
-  value       = aws_db_instance.this.master_user_secret[0].secret_arn
+  value       = one(aws_db_instance.this.master_user_secret[*].secret_arn)
 }
 
 output "kms_key_arn" {
   description = "Key that the master user's secret is encrypted with."
-  value       = aws_kms_key.this.arn
+  value       = module.key.arn
+}
+
+output "role_sql" {
+  description = "SQL for psql that makes databases and roles, or brings them to what is said here: docs/aws.md says how to run it."
+  value       = local.role_sql
 }
 
 output "connection_budget" {

@@ -54,12 +54,31 @@ variable "clients" {
     code_servers            = number
     concurrent_runs         = number
     run_steps_at_a_time     = optional(number, 2)
-    warehouse               = optional(number, 20)
   })
 
   validation {
     condition     = alltrue([for count in values(var.clients) : count >= 0])
     error_message = "A number of clients is negative."
+  }
+}
+
+variable "dagster_secret" {
+  description = "Kubernetes Secret with the password of Dagster's role, and its key."
+  type        = object({ name = string, key = string })
+  default     = { name = "dagster-postgresql-secret", key = "postgresql-password" }
+}
+
+variable "databases" {
+  description = "By name, databases of code locations: each is owned by a role of its name, whose password is in that Kubernetes Secret, and which may have so many connections."
+  type = map(object({
+    secret      = string
+    connections = number
+  }))
+  default = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.databases) : can(regex("^[a-z][a-z0-9_]{0,62}$", name)) && !contains(["dagster", "postgres", "rdsadmin", "slipway_admin"], name)])
+    error_message = "A database's name is lower case letters, digits and _, and not one that is taken: dagster, postgres, rdsadmin, slipway_admin."
   }
 }
 
@@ -102,6 +121,12 @@ variable "port" {
   description = "Port of Postgres."
   type        = number
   default     = 5432
+}
+
+variable "logs_and_insights" {
+  description = "Postgres' logs in CloudWatch, and which statements it waits for (Performance Insights, 7 days, free of charge)."
+  type        = bool
+  default     = true
 }
 
 variable "log_kms_key_arn" {

@@ -54,12 +54,13 @@ variable "external_secrets_account" {
 
 variable "code_locations" {
   description = <<-EOT
-    By the code location's name as Kubernetes spells it, which is its ServiceAccount's too. `assets`: first parts of the keys of the
-    assets that it writes (raw_orders, or raw for raw/mind); nobody else writes them. `reads`: those of others. `landing`: its
-    folders of the landing zone. `queue_arn`: its queue. `secret_arns`: its entries of Secrets Manager.
+    By the code location's name as Kubernetes spells it, which is its ServiceAccount's too. It writes assets whose key begins with
+    its own name (sales_orders for sales-orders). `assets`: other first parts of keys of assets that it writes (raw_orders, or raw
+    for raw/mind); nobody else writes them. `reads`: those of others. `landing`: its folders of the landing zone. `queue_arn`:
+    its queue. `secret_arns`: its entries of Secrets Manager.
   EOT
   type = map(object({
-    assets      = list(string)
+    assets      = optional(list(string), [])
     reads       = optional(list(string), [])
     landing     = optional(list(string), [])
     queue_arn   = optional(string)
@@ -80,7 +81,9 @@ variable "code_locations" {
   }
 
   validation {
-    condition     = length(flatten(values(var.code_locations)[*].assets)) == length(distinct(flatten(values(var.code_locations)[*].assets)))
-    error_message = "Two code locations write the same asset: each is written by one, and others name it in `reads`."
+    condition = length(flatten([for name, location in var.code_locations : concat([replace(name, "-", "_")], location.assets)])) == length(distinct(flatten([
+      for name, location in var.code_locations : concat([replace(name, "-", "_")], location.assets)
+    ])))
+    error_message = "An asset is written by one code location (its own name need not be in its `assets`); others name it in `reads`."
   }
 }

@@ -1,6 +1,7 @@
 # Who spoke to whom: for the question after an incident.
 
 resource "aws_cloudwatch_log_group" "flow" {
+  #checkov:skip=CKV_AWS_338:every packet's log costs; of use for weeks, while the audit log of the cluster is kept for a year
   name              = "/${var.name}/flow-logs"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.log_kms_key_arn
@@ -41,6 +42,8 @@ resource "aws_iam_role_policy" "flow" {
 }
 
 resource "aws_flow_log" "this" {
+  count = var.flow_logs ? 1 : 0
+
   vpc_id                   = aws_vpc.this.id
   traffic_type             = "ALL"
   log_destination_type     = "cloud-watch-logs"

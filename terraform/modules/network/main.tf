@@ -20,8 +20,10 @@ resource "aws_vpc" "this" {
 
 # AWS makes one that lets everything through; whatever names no group gets this one, which lets nothing through.
 resource "aws_default_security_group" "this" {
-  vpc_id = aws_vpc.this.id
-  tags   = { Name = "${var.name}-default-closed" }
+  vpc_id  = aws_vpc.this.id
+  ingress = []
+  egress  = []
+  tags    = { Name = "${var.name}-default-closed" }
 }
 
 resource "aws_subnet" "private" {

@@ -41,6 +41,12 @@ variable "cluster_name" {
   type        = string
 }
 
+variable "flow_logs" {
+  description = "Keep who spoke to whom: for the question after an incident."
+  type        = bool
+  default     = true
+}
+
 variable "log_retention_days" {
   description = "How long flow logs are kept."
   type        = number

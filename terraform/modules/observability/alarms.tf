@@ -22,7 +22,7 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "database" {
-  for_each = local.database_alarms
+  for_each = var.alarms ? local.database_alarms : {}
 
   alarm_name          = "${var.name}-database-${each.key}"
   alarm_description   = each.value.description
@@ -39,7 +39,7 @@ resource "aws_cloudwatch_metric_alarm" "database" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "queue_age" {
-  for_each = var.queues
+  for_each = var.alarms ? var.queues : {}
 
   alarm_name          = "${var.name}-landing-${each.key}-age"
   alarm_description   = "Something landed more than ${var.queue_age_seconds / 60} minutes ago, and ${each.key} has not looked at it: is its sensor on?"
@@ -58,7 +58,7 @@ resource "aws_cloudwatch_metric_alarm" "queue_age" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
-  for_each = var.queues
+  for_each = var.alarms ? var.queues : {}
 
   alarm_name          = "${var.name}-landing-${each.key}-dead-letters"
   alarm_description   = "A message of ${each.key}'s landing queue was received again and again and never deleted. What landed is found by the listing all the same."

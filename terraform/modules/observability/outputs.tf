@@ -1,6 +1,6 @@
 output "log_kms_key_arn" {
   description = "Key that logs are encrypted with."
-  value       = aws_kms_key.this.arn
+  value       = module.key.arn
 }
 
 output "alarm_topic_arn" {

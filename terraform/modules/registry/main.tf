@@ -1,27 +1,10 @@
 # ECR: a repository for each image, whose tags never change what they mean.
 
-data "aws_caller_identity" "current" {}
+module "key" {
+  source = "../key"
 
-data "aws_partition" "current" {}
-
-data "aws_iam_policy_document" "key" {
-  statement {
-    sid       = "AccountDecidesByIam"
-    actions   = ["kms:*"]
-    resources = ["*"]
-
-    principals {
-      type        = "AWS"
-      identifiers = ["arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root"]
-    }
-  }
-}
-
-resource "aws_kms_key" "this" {
-  description             = "Images of ${var.prefix}"
-  enable_key_rotation     = true
-  deletion_window_in_days = 30
-  policy                  = data.aws_iam_policy_document.key.json
+  alias       = "slipway-${var.prefix}-images"
+  description = "Images of ${var.prefix}"
 }
 
 resource "aws_ecr_repository" "this" {
@@ -38,7 +21,7 @@ resource "aws_ecr_repository" "this" {
 
   encryption_configuration {
     encryption_type = "KMS"
-    kms_key         = aws_kms_key.this.arn
+    kms_key         = module.key.arn
   }
 }
 

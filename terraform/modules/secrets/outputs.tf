@@ -10,10 +10,10 @@ output "names" {
 
 output "to_be_filled_in" {
   description = "Entries whose value somebody has to put in."
-  value       = [for name, secret in var.secrets : aws_secretsmanager_secret.this[name].name if !secret.generate]
+  value       = [for name, secret in var.secrets : aws_secretsmanager_secret.this[name].name if !contains(keys(local.generated), name)]
 }
 
 output "kms_key_arn" {
   description = "Key of the entries."
-  value       = aws_kms_key.this.arn
+  value       = module.key.arn
 }

@@ -17,9 +17,14 @@ variable "secrets" {
 }
 
 variable "generation" {
-  description = "Raise it to generate all passwords again. Then the SQL of docs/aws.md has to be run again too."
+  description = "Raise it to generate all passwords again; then role_sql has to be run again too. 0: none is generated, somebody puts all of them in."
   type        = number
   default     = 1
+
+  validation {
+    condition     = var.generation >= 0 && floor(var.generation) == var.generation
+    error_message = "generation is a whole number, which is raised."
+  }
 }
 
 variable "recovery_days" {

@@ -1,8 +1,11 @@
 # What lands is announced: S3 -> SQS, a queue for each code location that asks for one. A message that nobody can make sense of
 # ends in its dead-letter queue, which is watched.
 
+data "aws_region" "current" {}
+
 locals {
-  queues = { for location, folders in var.landing_folders : location => folders if length(folders) > 0 }
+  queues     = { for location, folders in var.landing_folders : location => folders if length(folders) > 0 }
+  queue_arns = { for location in keys(local.queues) : location => "arn:${data.aws_partition.current.partition}:sqs:${data.aws_region.current.name}:${local.account}:${var.name}-landing-${location}" }
 }
 
 resource "aws_sqs_queue" "dead_letters" {
@@ -10,7 +13,7 @@ resource "aws_sqs_queue" "dead_letters" {
 
   name                      = "${var.name}-landing-${each.key}-dead-letters"
   message_retention_seconds = 14 * 24 * 3600
-  kms_master_key_id         = aws_kms_key.this.arn
+  kms_master_key_id         = module.key.arn
   tags                      = { CodeLocation = each.key }
 }
 
@@ -20,7 +23,7 @@ resource "aws_sqs_queue" "landing" {
   name                       = "${var.name}-landing-${each.key}"
   message_retention_seconds  = 4 * 24 * 3600
   visibility_timeout_seconds = 120
-  kms_master_key_id          = aws_kms_key.this.arn
+  kms_master_key_id          = module.key.arn
   tags                       = { CodeLocation = each.key }
 
   redrive_policy = jsonencode({
@@ -46,7 +49,7 @@ data "aws_iam_policy_document" "queue" {
   statement {
     sid       = "EventsOfTheLandingBucket"
     actions   = ["sqs:SendMessage"]
-    resources = [aws_sqs_queue.landing[each.key].arn]
+    resources = [local.queue_arns[each.key]]
 
     principals {
       type        = "Service"
@@ -56,7 +59,7 @@ data "aws_iam_policy_document" "queue" {
     condition {
       test     = "ArnEquals"
       variable = "aws:SourceArn"
-      values   = [aws_s3_bucket.this["landing"].arn]
+      values   = [local.arns["landing"]]
     }
 
     condition {
@@ -70,7 +73,7 @@ data "aws_iam_policy_document" "queue" {
     sid       = "TlsOnly"
     effect    = "Deny"
     actions   = ["sqs:*"]
-    resources = [aws_sqs_queue.landing[each.key].arn]
+    resources = [local.queue_arns[each.key]]
 
     principals {
       type        = "*"

@@ -23,5 +23,5 @@ output "landing_queues" {
 
 output "kms_key_arn" {
   description = "Key of buckets and queues."
-  value       = aws_kms_key.this.arn
+  value       = module.key.arn
 }
