@@ -14,8 +14,7 @@ import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
 
-from slipway.launch.kubernetes.launcher import FAILURE_REASON_TAG
-from slipway.launch.stamps import IMAGE_DIGEST_TAG
+from slipway.launch.stamps import FAILURE_REASON_TAG, IMAGE_DIGEST_TAG
 from support.cluster import Namespace
 from support.job_runs import event, job_instance, monitor, new_run, stored
 from support.job_runs import launch as launch_run

@@ -12,8 +12,7 @@ from dagster._config import process_config
 
 from slipway.launch.kubernetes import SlipwayK8sRunLauncher
 from slipway.launch.kubernetes.client import KubernetesUnreachableError
-from slipway.launch.kubernetes.launcher import FAILURE_REASON_TAG
-from slipway.launch.stamps import IMAGE_DIGEST_TAG, REVISION_TAG, VERSION_TAG
+from slipway.launch.stamps import FAILURE_REASON_TAG, IMAGE_DIGEST_TAG, REVISION_TAG, VERSION_TAG
 from support.job_runs import job_name, launch, new_run, stored
 from support.kubernetes_api import KubernetesApi
 

@@ -8,8 +8,8 @@ import pytest
 from dagster import DagsterRunStatus
 from dagster._core.launcher.base import WorkerStatus
 
-from slipway.launch.kubernetes.launcher import FAILURE_REASON_TAG
-from slipway.launch.stamps import IMAGE_DIGEST_TAG
+from slipway.launch.stamps import FAILURE_REASON_TAG, IMAGE_DIGEST_TAG
+from slipway.launch.warm import WORKER_TAG
 from support.job_runs import event, job_name, monitor, new_run, stored
 from support.kubernetes_api import KubernetesApi
 
@@ -66,6 +66,22 @@ def test_a_run_that_does_not_start_says_why_and_leaves_no_job(
     failed = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
     assert said in failed[0].message
     assert job_name(run) not in api.jobs
+
+
+def test_a_run_is_given_up_at_the_second_look_when_its_worker_s_pod_is_gone(
+    instance: dg.DagsterInstance, api: KubernetesApi
+) -> None:
+    run = new_run(instance, tags={WORKER_TAG: "orders-warm-0"})
+    api.refuse = (404, "NotFound")
+    assert monitor(instance) == []
+    # The worker, if it is there all the same, has time to see it.
+    run = stored(instance, run)
+    assert (run.status, run.tags[FAILURE_REASON_TAG]) == (DagsterRunStatus.STARTED, "PodDeleted")
+    assert monitor(instance) == []
+    run = stored(instance, run)
+    assert (run.status, run.tags[FAILURE_REASON_TAG]) == (DagsterRunStatus.FAILURE, "PodDeleted")
+    (failed,) = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+    assert "The warm worker orders-warm-0, which had the run, is gone." in failed.message
 
 
 def test_a_run_whose_pod_runs_goes_on_and_says_what_image_it_got(

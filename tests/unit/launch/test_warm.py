@@ -37,7 +37,7 @@ from kubernetes.client import (
 
 from slipway.launch.kubernetes.client import KubernetesUnreachableError
 from slipway.launch.kubernetes.warm import WarmLane
-from slipway.launch.stamps import IMAGE_DIGEST_TAG
+from slipway.launch.stamps import FAILURE_REASON_TAG, IMAGE_DIGEST_TAG
 from slipway.launch.warm import WARM_TAG, WORKER_TAG
 
 POD = "test-warm-0"
@@ -68,11 +68,28 @@ def quick() -> None:
 def waiting() -> None:
     wait_for_word()
 
+@dg.op
+def hear_nothing() -> None:
+    FOLDER.joinpath(f"waits-{os.getpid()}").touch()
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
+
+@dg.job(tags={"slipway/warm": "true"}, executor_def=dg.in_process_executor)
+def deaf() -> None:
+    hear_nothing()
+
 @dg.job(executor_def=dg.in_process_executor)
 def isolated() -> None:
     say()
 
-defs = dg.Definitions(jobs=[quick, waiting, isolated])
+@dg.job(executor_def=dg.in_process_executor)
+def on_request() -> None:
+    say()
+
+defs = dg.Definitions(jobs=[quick, waiting, deaf, isolated, on_request])
 """
 
 
@@ -120,12 +137,12 @@ class Worker:
             lambda: not deserialize_value(self.client.get_current_runs(), GetCurrentRunsResult).current_runs
         )
 
-    def waiting(self) -> tuple[dg.DagsterRun, int]:
+    def waiting(self, job: str = "waiting") -> tuple[dg.DagsterRun, int]:
         """Have a run begun that waits; return it and its process."""
         self.idle()
         for mark in self.marks("waits"):
             mark.unlink()
-        run = self.start("waiting")
+        run = self.start(job)
         until(lambda: self.marks("waits"))
         return run, int(self.marks("waits")[0].name.removeprefix("waits-"))
 
@@ -163,6 +180,7 @@ def serving(folder: Path) -> Iterator[Worker]:
     with socket.create_server(("localhost", 0)) as free:
         port = free.getsockname()[1]
     options = ["--python-file", str(code), "--location-name", "test", "--port", str(port), "--places", "1"]
+    options += ["--on-request", "on_request"]
     process = subprocess.Popen(
         [sys.executable, "-m", "slipway.launch.warm", "--host", "localhost", *options],
         env={**os.environ, "TEST_FOLDER": str(folder)},
@@ -247,6 +265,14 @@ def test_a_run_whose_process_is_killed_fails_with_the_reason(worker: Worker) -> 
     assert any("SIGKILL" in str(event.message) for event in events), [event.message for event in events]
 
 
+@pytest.mark.parametrize("job", ["waiting", "deaf"])
+def test_the_process_of_a_run_that_was_given_up_ends(worker: Worker, job: str) -> None:
+    run, process = worker.waiting(job)
+    worker.instance.add_run_tags(run.run_id, {FAILURE_REASON_TAG: "PodDeleted"})
+    until(lambda: not psutil.pid_exists(process))
+    until(lambda: worker.status(run) == DagsterRunStatus.FAILURE)
+
+
 def test_the_lane_gives_a_run_to_a_worker_or_says_why_not(worker: Worker) -> None:
     worker.idle()
     run = worker.new("quick", {WARM_TAG: "true"})
@@ -254,6 +280,11 @@ def test_the_lane_gives_a_run_to_a_worker_or_says_why_not(worker: Worker) -> Non
     until(lambda: worker.status(run) == DagsterRunStatus.SUCCESS)
     assert worker.stored(run).tags[WORKER_TAG] == POD
     assert worker.stored(run).tags[IMAGE_DIGEST_TAG] == DIGEST
+
+    asked = worker.new("on_request", {WARM_TAG: "true"})
+    worker.idle()
+    assert worker.lane.launch(asked, "")
+    until(lambda: worker.status(asked) == DagsterRunStatus.SUCCESS)
 
     refused = worker.new("isolated", {WARM_TAG: "true"})
     assert not worker.lane.launch(refused, "")

@@ -1,4 +1,6 @@
-"""Which code a run ran: tags with the image's digest, the git revision and the location's version.
+"""What a run's tags say of it: which code it ran, and why it lost its process.
+
+Which code: the image's digest, the git revision and the location's version.
 
 The recipe of the images (docker/) bakes SLIPWAY_REVISION and SLIPWAY_VERSION into every image, and a release may set
 them for its runs too. The launcher stamps a run from what it gives the run's pod, and the run's own process
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 IMAGE_DIGEST_TAG = "slipway/image_digest"
 REVISION_TAG = "slipway/revision"
 VERSION_TAG = "slipway/version"
+FAILURE_REASON_TAG = "slipway/failure_reason"
+"""Set by the launcher when it gives a run up for lost; "none" on a retry of such a run."""
 
 _VARIABLES = {REVISION_TAG: "SLIPWAY_REVISION", VERSION_TAG: "SLIPWAY_VERSION"}
 # At the end of an image's name that is pinned, of a container's image id, or such an id as a whole.

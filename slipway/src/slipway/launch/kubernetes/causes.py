@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+POD_DELETED = "PodDeleted"
 _SIGKILL = 137
 _IMAGE = {
     "ErrImagePull",
@@ -90,7 +91,7 @@ def _without_pods(job: Any, events: Sequence[Any]) -> Cause | None:
             return Cause("PodForbidden", f"Kubernetes refuses its pod. {event.message}")
     if job.status and job.status.failed:
         killed = next((event.message for event in reversed(events) if event.reason in _EVENTS), None)
-        return Cause("PodDeleted", killed or "Its pod was deleted, with its node or by somebody.")
+        return Cause(POD_DELETED, killed or "Its pod was deleted, with its node or by somebody.")
     return None
 
 

@@ -12,17 +12,18 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dagster import DagsterRunStatus, Field
+from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus, Field
 from dagster._core.events import EngineEventData
 from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
 from dagster_k8s import K8sRunLauncher
 from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.job import get_job_name_from_run_id, get_user_defined_k8s_config
 
-from slipway.launch.kubernetes.causes import Cause, explain
+from slipway.launch.kubernetes.causes import POD_DELETED, Cause, explain
 from slipway.launch.kubernetes.client import KubernetesClient, KubernetesUnreachableError
 from slipway.launch.kubernetes.warm import WarmLane, has_worker
 from slipway.launch.stamps import (
+    FAILURE_REASON_TAG,
     IMAGE_DIGEST_TAG,
     REVISION_TAG,
     VERSION_TAG,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from dagster import DagsterRun
     from dagster._core.launcher import LaunchRunContext
 
-FAILURE_REASON_TAG = "slipway/failure_reason"
 # A retry and a re-execution begin with the tags of the run before, and tags can't be taken away.
 _INHERITED = {
     FAILURE_REASON_TAG: "none",
@@ -100,11 +100,29 @@ class SlipwayK8sRunLauncher(K8sRunLauncher):
             DagsterUserCodeUnreachableError: the API or the worker gave no answer; the run goes back into the queue.
         """
         run = context.dagster_run
-        stamps = self._stamps(run)
-        if stamps:
-            self._instance.add_run_tags(run.run_id, stamps)
+        self._stamp(run)
         if not self._warm.launch(run, self._namespace(run)):
             super().launch_run(context)
+
+    def launch_warm(self, run: "DagsterRun") -> bool:
+        """Give a run that has not been queued to a warm worker, if one is ready; return whether one has it.
+
+        Raises:
+            DagsterUserCodeUnreachableError: the API or the worker gave no answer. A run that is in status STARTING then may be
+                queued; any other has begun.
+        """
+        workers = self._warm.ready(run, self._namespace(run))
+        if not workers:
+            return False
+        self._stamp(run)
+        event = DagsterEvent(DagsterEventType.PIPELINE_STARTING.value, job_name=run.job_name)
+        self._instance.report_dagster_event(event, run_id=run.run_id)
+        why_not = self._warm.give(run, workers)
+        if why_not:
+            self._instance.report_engine_event(
+                f"No warm worker takes the run at once ({why_not}): it is queued.", run, cls=type(self)
+            )
+        return why_not is None
 
     def terminate(self, run_id: str) -> bool:
         """End a run; return whether there was something to end."""
@@ -153,8 +171,13 @@ class SlipwayK8sRunLauncher(K8sRunLauncher):
         cause = self._warm.why_lost(run, place.namespace)
         if cause is None:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
-        if self._blame(run, cause, place):
+        told = run.tags.get(FAILURE_REASON_TAG) == cause.reason
+        if not told and self._blame(run, cause, place):
             self._tag_reason(run, cause)
+        if not told and cause.reason == POD_DELETED:
+            # The pod's record is gone; its processes may go on where it was deleted by force. The worker reads the tag,
+            # and ends the run's before run monitoring looks again and a retry begins.
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, str(cause))
 
     def get_run_worker_debug_info(
@@ -194,13 +217,15 @@ class SlipwayK8sRunLauncher(K8sRunLauncher):
     def _namespace(self, run: "DagsterRun") -> str:
         return str(self.get_container_context_for_run(run).namespace)
 
-    def _stamps(self, run: "DagsterRun") -> dict[str, str]:
-        """Return the tags that a run gets when it is launched: which code it runs, nothing from an earlier run."""
+    def _stamp(self, run: "DagsterRun") -> None:
+        """Write down which code a run that is launched runs, and nothing from an earlier run."""
         config = self.get_container_context_for_run(run).run_k8s_config.container_config
         origin = run.job_code_origin
         image = config.get("image") or (origin and origin.repository_origin.container_image) or self.job_image
         inherited = {tag: value for tag, value in _INHERITED.items() if tag in run.tags}
-        return {**inherited, **code_stamps(_variables(config)), **image_stamp(image)}
+        stamps = {**inherited, **code_stamps(_variables(config)), **image_stamp(image)}
+        if stamps:
+            self._instance.add_run_tags(run.run_id, stamps)
 
     def _stamp_image(self, run: "DagsterRun", place: "_Place") -> None:
         """Write down which image the pod really got, if its name didn't tell: once, at the first look."""

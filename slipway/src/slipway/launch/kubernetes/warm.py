@@ -14,12 +14,14 @@ from dagster._grpc.client import DagsterGrpcClient
 from dagster._grpc.types import CancelExecutionRequest, CancelExecutionResult, GetCurrentRunsResult
 from dagster._serdes import deserialize_value
 
-from slipway.launch.kubernetes.causes import Cause, explain_pod
+from slipway.launch.kubernetes.causes import POD_DELETED, Cause, explain_pod
 from slipway.launch.kubernetes.client import KubernetesClient, KubernetesUnreachableError
 from slipway.launch.stamps import image_stamp
 from slipway.launch.warm import NO_WORKER, WARM_TAG, WORKER_TAG
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dagster import DagsterInstance, DagsterRun
 
 LANE_LABEL = "slipway/warm-lane"
@@ -27,7 +29,7 @@ _CONNECT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class _Worker:
+class Worker:
     """A pod that takes runs."""
 
     name: str
@@ -37,6 +39,7 @@ class _Worker:
 
     @property
     def client(self) -> DagsterGrpcClient:
+        """What speaks to it; nothing is sent yet."""
         return DagsterGrpcClient(host=self.host, port=self.port)
 
     def listens(self) -> bool:
@@ -66,9 +69,21 @@ class WarmLane:
         """
         if run.tags.get(WARM_TAG) != "true":
             return False
-        location = run.remote_job_origin.location_name if run.remote_job_origin else ""
+        why_not = self.give(run, self.ready(run, namespace))
+        if why_not:
+            self._instance.report_engine_event(
+                f"No warm worker takes the run ({why_not}): it gets a pod.", run, cls=type(self)
+            )
+        return why_not is None
+
+    def give(self, run: "DagsterRun", workers: "Sequence[Worker]") -> str | None:
+        """Give a run to the first of `workers` that takes it; return None if one has it, and why none takes it else.
+
+        Raises:
+            DagsterUserCodeUnreachableError: as of `launch`.
+        """
         refusals = []
-        for worker in self._workers(location, namespace):
+        for worker in workers:
             if not worker.listens():
                 refusals.append(f"{worker.name} does not answer")
                 continue
@@ -81,13 +96,20 @@ class WarmLane:
             self._instance.report_engine_event(
                 f"The warm worker {worker.name} has the run.", run, cls=type(self)
             )
-            return True
-        why = "; ".join(refusals) or f"{location} has none"
-        self._instance.report_engine_event(
-            f"No warm worker takes the run ({why}): it gets a pod.", run, cls=type(self)
-        )
+            return None
         self._instance.add_run_tags(run.run_id, {WORKER_TAG: NO_WORKER})
-        return False
+        return "; ".join(refusals) or f"{_location(run)} has none"
+
+    def ready(self, run: "DagsterRun", namespace: str) -> list[Worker]:
+        """Return the workers of a run's location that are ready, the newest first: during an update that is the new code.
+
+        Raises:
+            KubernetesUnreachableError: nobody knows.
+        """
+        pods = self._api.find_pods(f"{LANE_LABEL}={_location(run)}", namespace)
+        ready = [pod for pod in pods if _is_ready(pod)]
+        ready.sort(key=lambda pod: pod.metadata.creation_timestamp, reverse=True)
+        return [_worker(pod) for pod in ready]
 
     def why_lost(self, run: "DagsterRun", namespace: str) -> Cause | None:
         """Return what became of the run's process, or None if it is there.
@@ -98,7 +120,7 @@ class WarmLane:
         name = run.tags[WORKER_TAG]
         pod = self._api.read_pod(name, namespace)
         if pod is None:
-            return Cause("PodDeleted", f"The warm worker {name}, which had the run, is gone.")
+            return Cause(POD_DELETED, f"The warm worker {name}, which had the run, is gone.")
         if pod.status.phase in {"Succeeded", "Failed"}:
             return explain_pod(pod) or Cause(
                 "ContainerExited", f"The warm worker {name}, which had the run, has ended."
@@ -124,16 +146,14 @@ class WarmLane:
         answer = deserialize_value(_worker(pod).client.cancel_execution(request), CancelExecutionResult)
         return bool(answer.success)
 
-    def _workers(self, location: str, namespace: str) -> list[_Worker]:
-        """Return the workers of a location that are ready, the newest first: during an update that is the new code."""
-        pods = [pod for pod in self._api.find_pods(f"{LANE_LABEL}={location}", namespace) if _is_ready(pod)]
-        pods.sort(key=lambda pod: pod.metadata.creation_timestamp, reverse=True)
-        return [_worker(pod) for pod in pods]
-
 
 def has_worker(run: "DagsterRun") -> bool:
     """Whether a worker has the run, or had it."""
     return run.tags.get(WORKER_TAG, NO_WORKER) != NO_WORKER
+
+
+def _location(run: "DagsterRun") -> str:
+    return run.remote_job_origin.location_name if run.remote_job_origin else ""
 
 
 def _is_ready(pod: Any) -> bool:
@@ -141,9 +161,7 @@ def _is_ready(pod: Any) -> bool:
     return not pod.metadata.deletion_timestamp and conditions.get("Ready") == "True"
 
 
-def _worker(pod: Any) -> _Worker:
+def _worker(pod: Any) -> Worker:
     statuses = pod.status.container_statuses or []
     port = pod.spec.containers[0].ports[0].container_port
-    return _Worker(
-        pod.metadata.name, str(pod.status.pod_ip), port, statuses[0].image_id if statuses else None
-    )
+    return Worker(pod.metadata.name, str(pod.status.pod_ip), port, statuses[0].image_id if statuses else None)

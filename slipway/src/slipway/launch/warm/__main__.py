@@ -13,6 +13,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.utils import FuturesAwareThreadPoolExecutor
 from dagster._grpc.server import DagsterGrpcServer
 
+from slipway.launch.warm import ASSET_JOB, WARM_TAG
 from slipway.launch.warm.server import WarmServer
 
 # Runs, and questions about them, come one at a time.
@@ -36,6 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     context = os.environ.get("DAGSTER_CLI_API_GRPC_CONTAINER_CONTEXT")
     servicer = WarmServer(
         places=given.places,
+        on_request=given.on_request,
         server_termination_event=ended,
         logger=logger,
         server_threadpool_executor=threads,
@@ -62,6 +64,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=3030)
     parser.add_argument(
         "--places", type=int, default=4, help="how many runs at a time; others get a pod of their own"
+    )
+    parser.add_argument(
+        "--on-request",
+        action="append",
+        default=[],
+        metavar="JOB",
+        help=f"a job whose runs may ask for it by their own tag {WARM_TAG}; {ASSET_JOB} is that of assets chosen in the UI",
     )
     parser.add_argument(
         "--grace-seconds", type=float, default=600, help="how long runs may go on after SIGTERM; %(default)s"

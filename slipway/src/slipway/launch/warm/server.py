@@ -8,28 +8,55 @@ import logging
 import multiprocessing
 import os
 import threading
+import time
+from collections.abc import Collection
 from typing import Any
 
+import dagster as dg
+from dagster._core.storage.dagster_run import RunsFilter
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._grpc.__generated__ import dagster_api_pb2
 from dagster._grpc.server import DagsterApiServer
 from dagster._grpc.types import ExecuteExternalJobArgs, StartRunResult
 from dagster._serdes import deserialize_value, serialize_value
 
-from slipway.launch.warm import WARM_TAG
+from slipway.launch.stamps import FAILURE_REASON_TAG
+from slipway.launch.warm import PLACES_TAKEN, WARM_TAG
 from slipway.launch.warm.forked import TARGET_VARIABLE
 
 logger = logging.getLogger(__name__)
+# How often its runs are looked up while it has some; below the interval of run monitoring (slipway/limits.py).
+_LOOK_SECONDS = 1.0
+# A library that is waiting in C hears of no interrupt.
+_KILL_AFTER_SECONDS = 2.0
 
 
 class WarmServer(DagsterApiServer):
     """Takes up to `places` runs at a time."""
 
-    def __init__(self, *, places: int, loadable_target_origin: LoadableTargetOrigin, **named: Any) -> None:
-        """Load the definitions, here and in the process that runs are forked from."""
+    def __init__(
+        self,
+        *,
+        places: int,
+        on_request: Collection[str] = (),
+        loadable_target_origin: LoadableTargetOrigin,
+        **named: Any,
+    ) -> None:
+        """Load the definitions, here and in the process that runs are forked from.
+
+        Args:
+            places: how many runs it takes at a time.
+            on_request: jobs whose definition says nothing, and whose runs may ask for it.
+            loadable_target_origin: the definitions.
+            **named: as of Dagster's server.
+        """
+        # Before the thread of Dagster's that looks after runs.
+        self._looked = 0.0
+        self._given_up: dict[str, float] = {}
         super().__init__(loadable_target_origin=loadable_target_origin, **named)
         self._mp_ctx = _forking_context(loadable_target_origin)
         self._places = places
+        self._on_request = frozenset(on_request)
         self._beginning: set[str] = set()
         self._begin_lock = threading.Lock()
 
@@ -61,6 +88,43 @@ class WarmServer(DagsterApiServer):
         timer.daemon = True
         timer.start()
 
+    def _check_for_orphaned_runs(self) -> None:
+        """Look after the runs, as often as Dagster's own thread calls it; a database that is away for a while ends no thread."""
+        try:
+            super()._check_for_orphaned_runs()
+            self._end_given_up()
+        except Exception:
+            logger.exception("the runs could not be looked after; it is tried again")
+
+    def _end_given_up(self) -> None:
+        """End the processes of runs that the launcher has given up for lost: a retry of them begins soon.
+
+        It gives up what it can't see any more. A pod that was deleted by force, or whose node is cut off, may be there all the same.
+        """
+        now = time.monotonic()
+        with self._execution_lock:
+            own = {run_id: process for run_id, (process, _) in self._executions.items()}
+            references = [reference for _, reference in self._executions.values()]
+        self._given_up = {run_id: since for run_id, since in self._given_up.items() if run_id in own}
+        if own and now - self._looked >= _LOOK_SECONDS:
+            self._looked = now
+            with dg.DagsterInstance.from_ref(references[0]) as instance:
+                runs = instance.get_runs(RunsFilter(run_ids=list(own)))
+            for run in runs:
+                if run.tags.get(FAILURE_REASON_TAG, "none") != "none" and run.run_id not in self._given_up:
+                    logger.warning("run %s was given up: its process is ended", run.run_id)
+                    self._given_up[run.run_id] = now
+                    self._interrupt(run.run_id)
+        for run_id, since in self._given_up.items():
+            if now - since >= _KILL_AFTER_SECONDS:
+                own[run_id].kill()
+
+    def _interrupt(self, run_id: str) -> None:
+        with self._execution_lock:
+            event = self._termination_events.get(run_id)
+            if event:
+                event.set()
+
     def _interrupt_all(self) -> None:
         with self._execution_lock:
             for run_id, event in self._termination_events.items():
@@ -75,12 +139,16 @@ class WarmServer(DagsterApiServer):
         repository = repositories.get(origin.repository_origin.repository_name)
         if repository is None or not repository.has_job(origin.job_name):
             return f"it has no job {origin.job_name}"
-        if repository.get_job(origin.job_name).tags.get(WARM_TAG) != "true":
-            return f'the definition of the job {origin.job_name} does not say {WARM_TAG}: "true"'
+        warm = repository.get_job(origin.job_name).tags.get(WARM_TAG) == "true"
+        if not warm and origin.job_name not in self._on_request:
+            return (
+                f'the definition of the job {origin.job_name} does not say {WARM_TAG}: "true", '
+                "and the location has it not among the jobs whose runs may ask for it"
+            )
         with self._execution_lock:
             busy = self._executions.keys() | self._beginning
         if len(busy) >= self._places:
-            return f"all {self._places} places are taken"
+            return f"all {self._places} {PLACES_TAKEN}"
         return None
 
 
