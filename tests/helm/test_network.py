@@ -63,6 +63,7 @@ def targets(environment: str, own: dict[str, list[Place]]) -> dict[str, list[tup
     return {
         "webserver 3000": [(pod, 3000, "TCP") for pod in own["webserver"]],
         "code servers 3030": [(pod, 3030, "TCP") for pod in own["code servers"]],
+        "warm-worker 3030": [(pod, 3030, "TCP") for pod in own.get("warm-worker", [])],
         "postgres 5432": [(pod, 5432, "TCP") for pod in own.get("postgres", [Place(address=database)])],
         "s3 9000": [(pod, s3_port, "TCP") for pod in own.get("s3", [Place(address=OBJECTS)])],
         "redis 6379": [(pod, 6379, "TCP") for pod in own["redis"]],
@@ -98,7 +99,7 @@ def policies(environment: str) -> list[Any]:
 def test_the_policies_say_what_the_table_says(environment: str, row: str) -> None:
     own = pods(environment)
     if row not in own:
-        assert row in {"postgres", "redis", "s3", "runs with step pods"}, (
+        assert row in {"postgres", "redis", "s3", "runs with step pods", "warm-worker"}, (
             f"{environment} has no pods for {row}"
         )
         pytest.skip(f"{environment} has managed services, or no location of that kind")

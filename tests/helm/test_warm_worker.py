@@ -24,7 +24,7 @@ def values(warm, tmp_path):
 def rendered(tmp_path):
     """The objects of `orders` with a worker, by kind and name."""
     file = tmp_path / "values.yaml"
-    file.write_text(yaml.safe_dump(values({"places": 3}, tmp_path)))
+    file.write_text(yaml.safe_dump(values({"places": 3, "onRequest": ["__ASSET_JOB", "one"]}, tmp_path)))
     try:
         chart = charts.find(rendering.ROOT, charts.CODE_LOCATION)
     except charts.ChartMissingError as missing:
@@ -46,7 +46,8 @@ def test_it_is_its_code_server_s_twin_and_gets_none_of_its_requests(rendered):
     theirs = {each["name"]: each for each in twin["env"]}
     del theirs["DAGSTER_CLI_API_GRPC_CONTAINER_CONTEXT"]
     assert variables == theirs
-    assert container["args"][-6:] == ["--port", "3030", "--places", "3", "--grace-seconds", "600"]
+    options = ["--port", "3030", "--places", "3", "--grace-seconds", "600"]
+    assert container["args"][-10:] == [*options, "--on-request", "__ASSET_JOB", "--on-request", "one"]
     assert container["securityContext"] == twin["securityContext"]
     assert worker["spec"]["serviceAccountName"] == server["spec"]["serviceAccountName"]
     selector = rendered["Service", "orders"]["spec"]["selector"]
@@ -54,8 +55,15 @@ def test_it_is_its_code_server_s_twin_and_gets_none_of_its_requests(rendered):
     assert selector.items() <= server["metadata"]["labels"].items()
 
 
+def test_it_is_where_the_location_s_runs_have_to_be(tmp_path):
+    added = tmp_path / "warm.yaml"
+    added.write_text(yaml.safe_dump({"warm": {"places": 1}}))
+    made = composed([LOCATIONS / "common.yaml", LOCATIONS / "sales.yaml", added])["extraManifests"][-1]
+    assert "podAffinity" in made["spec"]["template"]["spec"]["affinity"]
+
+
 @pytest.mark.parametrize(
-    ("warm", "said"), [({"places": 2, "size": 1}, "has no size"), ({"replicas": 1}, "places")]
+    ("warm", "said"), [({"places": 2, "size": 1}, "has no size"), ({"places": None}, "lacks places")]
 )
 def test_settings_that_there_are_not_are_refused(warm, said, tmp_path):
     with pytest.raises(DeployError, match=said):

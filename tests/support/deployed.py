@@ -92,8 +92,8 @@ def succeed(api: GraphQL, run: str, seconds: float = RUN_SECONDS) -> None:
     assert ended(api, run, seconds) == "SUCCESS", api.failure(run)
 
 
-def launch_assets(api: GraphQL, location: str, *assets: str) -> str:
-    """Queue a run of some assets without partitions of a location, as the UI's button does; return its id."""
+def launch_assets(api: GraphQL, location: str, *assets: str, tags: Mapping[str, str] | None = None) -> str:
+    """Launch a run of some assets without partitions of a location, as the UI's button does; return its id."""
     selector = {
         "repositoryLocationName": location,
         "repositoryName": REPOSITORY,
@@ -101,7 +101,9 @@ def launch_assets(api: GraphQL, location: str, *assets: str) -> str:
         "assetSelection": [{"path": asset.split("/")} for asset in assets],
         "assetCheckSelection": [],
     }
-    asked = api.ask(_LAUNCH, parameters={"selector": selector, "runConfigData": {}, "mode": "default"})
+    own = [{"key": key, "value": value} for key, value in (tags or {}).items()]
+    parameters = {"selector": selector, "runConfigData": {}, "mode": "default"}
+    asked = api.ask(_LAUNCH, parameters={**parameters, "executionMetadata": {"tags": own}})
     assert asked["launchRun"]["__typename"] == "LaunchRunSuccess", asked
     return str(asked["launchRun"]["run"]["runId"])
 

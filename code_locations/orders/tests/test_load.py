@@ -234,7 +234,7 @@ def test_revenue_is_made_in_pods_where_there_are_pods(environment: Environment, 
     ("environment", "executor", "canaries"),
     [
         (Environment.LOCAL, "in_process", {"canary"}),
-        (Environment.KIND, "celery-k8s", {"canary", "canary_in_pods", "canary_in_queue"}),
+        (Environment.KIND, "celery-k8s", {"canary", "canary_in_pods", "canary_in_queue", "canary_warm"}),
     ],
 )
 def test_steps_queue_where_there_is_a_queue(

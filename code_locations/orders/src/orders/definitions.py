@@ -13,7 +13,7 @@ from orders.defs.arrivals import checks as landed_checks
 from orders.defs.arrivals.assets import build_landed_orders, land_orders
 from orders.defs.arrivals.sensor import build_landing_sensor
 from orders.defs.arrivals.settings import ArrivalSettings
-from orders.defs.order_system import assets, checks, daily, history, jobs
+from orders.defs.order_system import assets, checks, daily, history, jobs, lookups
 from orders.freshness import policies
 from slipway.environment import Environment, current_environment
 from slipway.launch import in_process_executor
@@ -46,6 +46,7 @@ def build_defs(
             jobs.daily_pipeline,
             jobs.revenue_in_pods(environment),
             jobs.raw_orders_in_queue(environment),
+            lookups.newest_deliveries,
             land_orders,
             *jobs.canaries(environment),
         ],

@@ -8,6 +8,9 @@ matchLabels: {component: dagster-daemon, app.kubernetes.io/instance: {{ .Values.
 {{- define "platform.pods.codeServers" -}}
 matchLabels: {component: user-deployments}
 {{- end }}
+{{- define "platform.pods.warmWorkers" -}}
+matchLabels: {component: warm-worker}
+{{- end }}
 {{- define "platform.pods.runs" -}}
 matchExpressions:
   - {key: app.kubernetes.io/component, operator: In, values: [run_worker, step_worker]}

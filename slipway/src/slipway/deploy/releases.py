@@ -88,6 +88,9 @@ class CanaryRun(Closed):
     location: str
     job: str
     seconds: int = Field(default=180, gt=0)
+    warm: bool = Field(
+        default=False, description="a warm worker has to take it, unless all of its places are taken"
+    )
 
 
 class Releases(Closed):

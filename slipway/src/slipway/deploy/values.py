@@ -61,7 +61,10 @@ def composed(files: Iterable[Path]) -> Values:
             deployment[key] = _listed(key, deployment[key], field)
     deployment["includeConfigInLaunchedRuns"] = {"enabled": False}
     if warm:
-        values["extraManifests"] = [*values.get("extraManifests", []), worker(values, deployment, warm)]
+        # A volume that one node can have at a time is where runs have to be, and the worker.
+        affinity = runs.get("run_k8s_config", {}).get("pod_spec_config", {}).get("affinity", {})
+        made = worker(values, deployment, warm, affinity)
+        values["extraManifests"] = [*values.get("extraManifests", []), made]
     context = _context(deployment, runs, values.get("serviceAccount", {}).get("name"))
     deployment["env"] = [*deployment.get("env", []), {"name": CONTEXT_VARIABLE, "value": _literal(context)}]
     return {**values, "deployments": [deployment]}

@@ -12,6 +12,7 @@ from slipway.deploy.errors import DeployError
 from slipway.deploy.kubectl import Cluster
 from slipway.deploy.releases import CanaryRun
 from slipway.graphql import GraphQL
+from slipway.launch.warm import NO_WORKER, PLACES_TAKEN, WORKER_TAG
 
 WEBSERVER_PORT = 3000
 WEBSERVERS = "component=dagster-webserver"
@@ -106,7 +107,7 @@ def _ill_daemons(api: GraphQL) -> list[str]:
 
 
 def canaries(cluster: Cluster, wanted: Sequence[CanaryRun], say: Say) -> dict[str, float]:
-    """Launch every canary through the queue and wait for all; return the seconds that each took, by lane.
+    """Launch every canary as anybody would and wait for all; return the seconds from each one's launch to its end, by lane.
 
     Raises:
         DeployError: one could not be launched, failed, or did not end in time.
@@ -128,7 +129,28 @@ def _until_ended(api: GraphQL, canary: CanaryRun, run: str, began: float, say: S
         time.sleep(_POLL_SECONDS)
     if status != "SUCCESS":
         raise DeployError(f"The canary run {run} of {canary.lane} ended with {status}: {api.failure(run)}")
-    return time.monotonic() - began
+    if canary.warm:
+        _require_worker(api, canary, run)
+    times = api.ask(_TIMES, run=run)["runOrError"]
+    return float(times["endTime"] - times["creationTime"])
 
 
+def _require_worker(api: GraphQL, canary: CanaryRun, run: str) -> None:
+    """Raise if a warm run got a pod of its own for another reason than that the worker has enough to do."""
+    tags = {each["key"]: each["value"] for each in api.ask(_TAGS, run=run)["runOrError"]["tags"]}
+    if tags.get(WORKER_TAG, NO_WORKER) != NO_WORKER:
+        return
+    said = [
+        text for event in api.events(run) if "No warm worker takes" in (text := event.get("message") or "")
+    ]
+    if not any(PLACES_TAKEN in text for text in said):
+        reason = said[-1] if said else f"it has no tag {WORKER_TAG}"
+        raise DeployError(
+            f"The canary run {run} of {canary.lane} was not taken by a worker: {reason}",
+            f"docs/launching.md describes `warm` of the code location {canary.location}.",
+        )
+
+
+_TIMES = "query ($run: ID!) { runOrError(runId: $run) { ... on Run { creationTime endTime } } }"
+_TAGS = "query ($run: ID!) { runOrError(runId: $run) { ... on Run { tags { key value } } } }"
 _DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"

@@ -10,15 +10,20 @@ from typing import Any
 from slipway.deploy.errors import DeployError
 
 _IMAGE = "{{ with (index .Values.deployments 0).image }}{{ .repository }}:{{ .tag }}{{ end }}"
-_KNOWN = {"places", "graceSeconds", "resources", "replicas"}
+_KNOWN = {"places", "onRequest", "graceSeconds", "resources", "replicas"}
 # More than runs are given to end after they are interrupted.
 _AFTER_GRACE_SECONDS = 60
 
 
 def worker(
-    values: Mapping[str, Any], deployment: Mapping[str, Any], warm: Mapping[str, Any]
+    values: Mapping[str, Any],
+    deployment: Mapping[str, Any],
+    warm: Mapping[str, Any],
+    affinity: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the worker's Deployment, whose image the chart fills in. `deployment` is the item of the chart's `deployments`.
+    """Return the worker's Deployment, whose image the chart fills in.
+
+    `deployment` is the item of the chart's `deployments`, `affinity` that of the location's runs.
 
     Raises:
         DeployError: `warm` has a setting that there is not, or lacks `places`.
@@ -34,8 +39,8 @@ def worker(
     labels = {
         "app.kubernetes.io/name": "warm-worker",
         "app.kubernetes.io/instance": "{{ .Release.Name }}",
-        # For network policies it is a code server, which may reach what the location's runs reach.
-        "component": "user-deployments",
+        # Of network policies (helm/platform), as the next two: it may reach what the location's runs reach.
+        "component": "warm-worker",
         "deployment": name,
         "dagster/code-location": location,
         "slipway/warm-lane": location,
@@ -58,6 +63,7 @@ def worker(
                     "terminationGracePeriodSeconds": grace + _AFTER_GRACE_SECONDS,
                     "containers": [_container(values, deployment, warm, grace)],
                     "volumes": deployment.get("volumes", []),
+                    "affinity": affinity,
                 },
             },
         },
@@ -71,6 +77,8 @@ def _container(
     password = {"secretKeyRef": {"name": values["postgresqlSecretName"], "key": "postgresql-password"}}
     probe = {"tcpSocket": {"port": port}, "periodSeconds": 5, "failureThreshold": 6}
     options = ["--port", str(port), "--places", str(warm["places"]), "--grace-seconds", str(grace)]
+    for job in warm.get("onRequest", []):
+        options += ["--on-request", job]
     return {
         "name": "warm-worker",
         "image": _IMAGE,

@@ -11,6 +11,7 @@ import dagster as dg
 from slipway.canary import build_canary_job
 from slipway.environment import Environment
 from slipway.launch import celery_k8s_job_executor, in_process_executor, k8s_job_executor
+from slipway.launch.warm import WARM_TAG
 from slipway.limits import SCHEDULED
 
 HOUR = 6
@@ -63,6 +64,7 @@ def canaries(environment: Environment) -> list[dg.JobDefinition]:
         build_canary_job(),
         build_canary_job("canary_in_pods", k8s_job_executor),
         build_canary_job("canary_in_queue", celery_k8s_job_executor),
+        build_canary_job("canary_warm", tags={WARM_TAG: "true"}),
     ]
 
 

@@ -41,6 +41,11 @@ WHERE o.received_at >= :start AND o.received_at < :end ORDER BY o.received_at, o
 """  # noqa: S608
 """The rows that arrived within the bounds, as they are: the columns of `columns.DELIVERED`."""
 
+NEWEST_DELIVERIES = f"""
+SELECT {_DELIVERED} FROM orders o ORDER BY o.received_at DESC, o.row_id DESC LIMIT :count
+"""  # noqa: S608
+"""The rows that arrived last, the newest first: the columns of `columns.DELIVERED`."""
+
 _DAY = "to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
 _SUM = "CAST(coalesce(sum({column}), 0) AS numeric(38, {scale}))"
 
