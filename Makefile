@@ -115,6 +115,10 @@ test-long: install ## The long scenarios: backfills of a year, thousands of file
 test-kind: install ## What needs a cluster; `make kind-up` is part of it
 	@tools/test-kind
 
+.PHONY: test-terraform
+test-terraform: install ## Apply all of AWS' dev environment to a stand-in, plan it again, destroy it
+	@tools/test-terraform
+
 .PHONY: bench-io
 bench-io: install ## Measure the Parquet IO manager against Dagster's S3 pickle IO manager
 	@$(UV) run --no-sync python bench/io.py

@@ -52,6 +52,11 @@ run "is_private" {
   }
 
   assert {
+    condition     = jsondecode(aws_eks_addon.after_nodes["aws-ebs-csi-driver"].configuration_values).defaultStorageClass.enabled
+    error_message = "Volumes that name no class have one."
+  }
+
+  assert {
     condition     = length(aws_iam_openid_connect_provider.this) == 0 && output.oidc_provider == null
     error_message = "IRSA is an option."
   }

@@ -1,5 +1,6 @@
 """The Dagster instance of every environment: its settings are those of the local platform wherever both have them."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import yaml
 from dagster._core.instance.ref import InstanceRef
 
 from slipway import limits
-from support import rendering, run_pods
+from support import infrastructure, rendering, run_pods
 
 every_environment = pytest.mark.parametrize("environment", rendering.ENVIRONMENTS)
 
@@ -63,3 +64,20 @@ def test_runs_can_read_the_settings_of_the_run_launcher(environment):
 
 def _is_variable(value):
     return isinstance(value, dict) and set(value) == {"env"}
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_no_more_runs_go_at_a_time_than_the_database_was_planned_for(environment):
+    planned = json.loads(infrastructure.recorded(environment).read_text())["connection_budget"]["value"]
+    assert run_pods.settings(environment)["concurrency"]["runs"]["max_concurrent_runs"] <= planned["runs"]
+    webservers = rendering.find(environment, "Deployment", "dagster-dagster-webserver")["spec"]["replicas"]
+    assert f" {webservers} webservers x" in planned["arithmetic"]
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_runs_of_orders_go_to_the_machines_that_terraform_makes_for_runs(environment):
+    group = json.loads(infrastructure.recorded(environment).read_text())["node_groups"]["value"]["runs"]
+    run = run_pods.of(environment, rendering.RELEASES.release("orders", environment)).spec
+    assert run["nodeSelector"] == {group["label"]["key"]: group["label"]["value"]}
+    taint = {**group["taint"], "effect": "NoSchedule"}
+    assert run["tolerations"] == [{**taint, "operator": "Equal"}]

@@ -1,9 +1,11 @@
 """Copies of `terraform/` to work in, and Terraform for them; tests are skipped where it or its provider can't be had."""
 
 import functools
+import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,7 @@ FOLDERS = sorted(
 )
 """Every folder of terraform/ that holds a configuration; environments/shared holds files that each environment links to."""
 _NO_PROVIDER = ("Failed to query available provider packages", "Failed to install provider")
+NOT_FOR_CHARTS = ("policies", "role_sql")
 _IGNORED = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfplan")
 
 
@@ -56,5 +59,19 @@ def succeeded(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def recorded(environment: str) -> Path:
-    """Return the file with what `terraform output -json` printed of an environment that was applied to a stand-in."""
+    """Return the file with what `terraform output -json` prints of an environment; the charts are rendered with it."""
     return CHECKOUT / f"tests/terraform/outputs-{environment}.json"
+
+
+def same_as_recorded(environment: str, printed: dict[str, Any], *, update: bool) -> bool:
+    """Compare outputs with the recorded ones, or record them; those for people and for tests of policies are left out."""
+    found = {
+        name: {"sensitive": output["sensitive"], "value": output["value"]}
+        for name, output in printed.items()
+        if name not in NOT_FOR_CHARTS
+    }
+    file = recorded(environment)
+    if update:
+        file.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
+    assert found == json.loads(file.read_text()), f"`--update-outputs` writes {file.name} anew"
+    return True

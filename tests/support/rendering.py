@@ -21,6 +21,7 @@ from slipway.deploy.helm import Helm, Target
 from slipway.deploy.kubectl import Cluster
 from slipway.deploy.releases import VALUES, Release, read_releases
 from slipway.repository import find_root, read_repository
+from support import infrastructure
 
 CHECKOUT = find_root(Path(__file__))
 
@@ -37,7 +38,7 @@ def _root() -> Path:
     releases = read_releases(folder)
     for name in releases.environments:
         if releases.written(name).by_outputs:
-            printed = json.loads((CHECKOUT / f"tests/terraform/outputs-{name}.json").read_text())
+            printed = json.loads((infrastructure.recorded(name)).read_text())
             generated.write(folder, generated.files(releases, name, generated.outputs_of(printed, name)))
     return folder
 

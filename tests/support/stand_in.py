@@ -156,6 +156,13 @@ class Applied:
         """Return the state as `terraform show -json` has it."""
         return json.loads(infra.succeeded(infra.terraform().call(self.folder, "show", "-json", **SETTINGS)))
 
+    def local(self, name: str) -> Any:
+        """Return a local value of the configuration."""
+        done = infra.terraform().call(
+            self.folder, "console", "-no-color", given=f"jsonencode(local.{name})\n", **SETTINGS
+        )
+        return json.loads(json.loads(infra.succeeded(done)))
+
     def outputs(self) -> dict[str, Any]:
         """Return what `terraform output -json` prints."""
         return infra.terraform().outputs(self.folder)

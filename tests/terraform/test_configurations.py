@@ -4,6 +4,7 @@ All tests are in terraform/tests and run in one process, which loads the provide
 test` validates what it tests.
 """
 
+import json
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from support import infrastructure as infra
 
+_OUTPUT = re.compile(r'^output "(\w+)"', re.MULTILINE)
 _TESTED = re.compile(r'^    source = "\./(\S+)"$', re.MULTILINE)
 _SUMMARY = re.compile(r"^(?:Success|Failure)! (\d+) passed, (\d+) failed", re.MULTILINE)
 
@@ -42,3 +44,17 @@ def test_every_configuration_has_tests():
         for folder in _TESTED.findall(file.read_text())
     }
     assert named == set(infra.FOLDERS) - {Path()}
+
+
+def test_what_was_recorded_of_both_environments_is_all_that_they_put_out():
+    dev, prod = (json.loads(infra.recorded(name).read_text()) for name in ("dev", "prod"))
+    written = set(_OUTPUT.findall((infra.CODE / "environments/shared/outputs.tf").read_text()))
+    assert set(dev) == set(prod) == written - set(infra.NOT_FOR_CHARTS)
+    for name in dev:
+        assert _shape(dev[name]["value"]) == _shape(prod[name]["value"]), name
+
+
+def _shape(value):
+    if isinstance(value, dict):
+        return {key: _shape(each) for key, each in value.items()}
+    return type(value)

@@ -31,7 +31,11 @@ locals {
     eks-pod-identity-agent = null
   }
   # Deployments: they are degraded until there is a node.
-  addons_after_nodes = toset(["coredns", "aws-ebs-csi-driver"])
+  addons_after_nodes = {
+    coredns = null
+    # Since Kubernetes 1.30 EKS has no default class of volumes: what asks for none would wait for ever.
+    aws-ebs-csi-driver = jsonencode({ defaultStorageClass = { enabled = true } })
+  }
 }
 
 resource "aws_iam_role" "addon" {
@@ -73,6 +77,7 @@ resource "aws_eks_addon" "after_nodes" {
 
   cluster_name                = aws_eks_cluster.this.name
   addon_name                  = each.key
+  configuration_values        = each.value
   resolve_conflicts_on_create = "OVERWRITE"
   resolve_conflicts_on_update = "OVERWRITE"
 

@@ -95,6 +95,36 @@ resource "aws_sqs_queue_policy" "landing" {
   policy    = data.aws_iam_policy_document.queue[each.key].json
 }
 
+# The policy that it is redriven to by its own queue alone is above: SQS itself moves a message, and asks for no permission here.
+data "aws_iam_policy_document" "dead_letters" {
+  for_each = local.queues
+
+  statement {
+    sid       = "TlsOnly"
+    effect    = "Deny"
+    actions   = ["sqs:*"]
+    resources = ["${local.queue_arns[each.key]}-dead-letters"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+}
+
+resource "aws_sqs_queue_policy" "dead_letters" {
+  for_each = local.queues
+
+  queue_url = aws_sqs_queue.dead_letters[each.key].id
+  policy    = data.aws_iam_policy_document.dead_letters[each.key].json
+}
+
 resource "aws_s3_bucket_notification" "landing" {
   count = length(local.queues) > 0 ? 1 : 0
 

@@ -52,13 +52,18 @@ class Terraform:
     environment: Mapping[str, str]
     plugins: Path | None = None
 
-    def call(self, folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run it in `folder` and return what it said, whatever its exit code; `variables` are of this call alone."""
+    def call(
+        self, folder: Path, *arguments: str, given: str = "", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run it in `folder` and return what it said, whatever its exit code.
+
+        `given` goes to its standard input; `variables` are of this call's environment alone.
+        """
         return subprocess.run(
             [self.program, *arguments],
             cwd=folder,
             env={**os.environ, **self.environment, **variables},
-            stdin=subprocess.DEVNULL,
+            input=given,
             capture_output=True,
             text=True,
             check=False,
