@@ -46,6 +46,7 @@ def generate_values(
     """Write what an environment's values take from its Terraform: charts-values/*/*-<env>.generated.yaml, all or none."""
     root = find_root()
     releases = read_releases(root)
+    generated.require_places(releases, env)
     found = generated.outputs_of(_read(outputs) if outputs else _ask(root, env), env)
     changed = generated.write(root, generated.files(releases, env, found))
     for file in changed:

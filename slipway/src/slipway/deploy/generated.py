@@ -15,7 +15,7 @@ import yaml
 
 from slipway.deploy.errors import DeployError
 from slipway.deploy.releases import LIST, VALUES, Release, Releases
-from slipway.deploy.targets import target_file
+from slipway.deploy.targets import Target, target_file
 
 # `$(NAME)` of Kubernetes and `{{ }}` of Helm are no places.
 _PLACE = re.compile(r"\{([a-z0-9_]+(?:\.[A-Za-z0-9_-]+)*)\}")
@@ -40,11 +40,11 @@ def outputs_of(printed: Mapping[str, Any], environment: str) -> dict[str, Any]:
     return found
 
 
-def files(releases: Releases, environment: str, outputs: Mapping[str, Any]) -> dict[Path, str]:
-    """Return the files that an environment's outputs become, by their paths below charts-values.
+def require_places(releases: Releases, environment: str) -> Target:
+    """Return the environment as the list has it; something of it has to come from Terraform.
 
     Raises:
-        DeployError: an output is missing, or the environment takes nothing from Terraform.
+        DeployError: nothing does, or there is no such environment.
     """
     target = releases.written(environment)
     if not target.by_outputs:
@@ -52,6 +52,16 @@ def files(releases: Releases, environment: str, outputs: Mapping[str, Any]) -> d
             f"{LIST} says all of {environment} itself: nothing of it comes from Terraform.",
             "Write `{output}` for what is to come from there.",
         )
+    return target
+
+
+def files(releases: Releases, environment: str, outputs: Mapping[str, Any]) -> dict[Path, str]:
+    """Return the files that an environment's outputs become, by their paths below charts-values.
+
+    Raises:
+        DeployError: an output is missing, or the environment takes nothing from Terraform.
+    """
+    target = require_places(releases, environment)
     parts: dict[Path, tuple[str, Mapping[str, Any]]] = {
         target_file(environment): (f"environments.{environment}", target.by_outputs)
     }

@@ -79,7 +79,8 @@ class Terraform:
         if done.returncode:
             raise TerraformError(
                 f"`terraform output` fails in {folder}:\n{indented(done.stderr or done.stdout)}",
-                f"`terraform -chdir={folder} init`, with credentials that may read its state (docs/aws.md).",
+                f"`terraform -chdir={folder} init -backend-config=backend.hcl`, with credentials that may read its state "
+                "(docs/aws.md).",
             )
         found: dict[str, Any] = json.loads(done.stdout)
         if not found:
