@@ -45,7 +45,7 @@ module "network" {
   cidr                 = var.vpc_cidr
   zones                = var.zones
   nat_gateway_per_zone = var.nat_gateway_per_zone
-  interface_endpoints  = coalesce(var.interface_endpoints, ["ecr.api", "ecr.dkr", "sts", "secretsmanager", "logs", "sqs", "eks-auth"])
+  interface_endpoints  = var.interface_endpoints
   log_kms_key_arn      = module.observability.log_kms_key_arn
   flow_logs            = local.stand_in.flow_logs
 }
@@ -53,16 +53,17 @@ module "network" {
 module "cluster" {
   source = "../modules/cluster"
 
-  name                  = local.name
-  kubernetes_version    = var.kubernetes_version
-  subnet_ids            = module.network.private_subnet_ids
-  public_access_cidrs   = var.api_access_cidrs
-  node_groups           = var.node_groups
-  access_entries        = var.access_entries
-  irsa                  = var.irsa
-  service_account_roles = module.identity.service_account_roles
-  log_kms_key_arn       = module.observability.log_kms_key_arn
-  plain_node_groups     = local.stand_in.plain_node_groups
+  name                       = local.name
+  kubernetes_version         = var.kubernetes_version
+  subnet_ids                 = module.network.private_subnet_ids
+  public_access_cidrs        = var.api_access_cidrs
+  node_groups                = var.node_groups
+  access_entries             = var.access_entries
+  irsa                       = var.irsa
+  service_account_roles      = module.identity.service_account_roles
+  log_kms_key_arn            = module.observability.log_kms_key_arn
+  encrypt_volumes_by_default = local.stand_in.encrypt_volumes_by_default
+  plain_node_groups          = local.stand_in.plain_node_groups
 }
 
 module "database" {
@@ -77,8 +78,12 @@ module "database" {
   backup_retention_days = var.database.backup_retention_days
   storage_gib           = var.database.storage_gib
   max_connections       = var.database.max_connections
-  log_kms_key_arn       = module.observability.log_kms_key_arn
-  logs_and_insights     = local.stand_in.logs_and_insights
+  postgres_version      = var.database.postgres_version
+
+  allow_major_version_upgrade = var.database.allow_major_version_upgrade
+
+  log_kms_key_arn   = module.observability.log_kms_key_arn
+  logs_and_insights = local.stand_in.logs_and_insights
 
   client_security_group_ids = { cluster = module.cluster.security_group_id }
   databases                 = merge(values(var.code_locations)[*].databases...)

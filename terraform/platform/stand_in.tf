@@ -10,6 +10,8 @@ locals {
   stand_in = {
     # Of a node group it returns neither the launch template nor the update_config: every plan would replace the group.
     plain_node_groups = var.aws_stand_in
+    # It does not know the setting.
+    encrypt_volumes_by_default = var.encrypt_volumes_by_default && !var.aws_stand_in
     # Of a flow log it returns neither the role nor the interval: every plan would replace it.
     flow_logs = !var.aws_stand_in
     # Of a database it returns neither exported logs nor the key of Performance Insights; nor the master user's secret, which is

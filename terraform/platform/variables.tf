@@ -30,7 +30,6 @@ variable "interface_endpoints" {
   description = "AWS services that are reached without NAT; null for the network module's own list."
   type        = set(string)
   default     = null
-  nullable    = true
 }
 
 variable "namespace" {
@@ -63,6 +62,12 @@ variable "node_groups" {
   }))
 }
 
+variable "encrypt_volumes_by_default" {
+  description = "Encrypt every new volume of the account: see modules/cluster. One environment of an account does."
+  type        = bool
+  default     = true
+}
+
 variable "access_entries" {
   description = "Who may do what in the cluster: see modules/cluster. The platform's administrators, and a view for each location's team."
   type = map(object({
@@ -89,6 +94,9 @@ variable "database" {
     backup_retention_days = number
     storage_gib           = optional(number, 50)
     max_connections       = optional(number)
+    postgres_version      = optional(string, "17")
+
+    allow_major_version_upgrade = optional(bool, false)
   })
 
   validation {

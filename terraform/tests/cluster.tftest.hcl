@@ -96,6 +96,11 @@ run "has_nodes_by_purpose" {
   }
 
   assert {
+    condition     = aws_ebs_encryption_by_default.this[0].enabled && jsondecode(aws_eks_addon.after_nodes["aws-ebs-csi-driver"].configuration_values).defaultStorageClass.enabled
+    error_message = "Claims find a StorageClass, and their volumes are encrypted."
+  }
+
+  assert {
     condition     = !anytrue([for each in aws_iam_role_policy_attachment.node : strcontains(each.policy_arn, "CNI")])
     error_message = "Nodes may not change the network: the CNI has a role of its own."
   }

@@ -65,17 +65,17 @@ run "counts_connections" {
   }
 
   assert {
-    condition     = output.connection_budget.needed == { webservers = 128, daemon = 20, code_servers = 12, runs = 120, databases = 20, reserved = 15 }
+    condition     = output.connection_budget.needed == { webservers = 126, daemon = 20, code_servers = 12, runs = 120, databases = 20, reserved = 15 }
     error_message = "Who needs how many: ${jsonencode(output.connection_budget.needed)}"
   }
 
   assert {
-    condition     = output.connection_budget.needed_total == 315 && output.connection_budget.runs_that_fit == 117
+    condition     = output.connection_budget.needed_total == 313 && output.connection_budget.runs_that_fit == 117
     error_message = "In sum, and how many runs would fit: ${output.connection_budget.arithmetic}"
   }
 
   assert {
-    condition     = strcontains(output.connection_budget.arithmetic, "24 runs at a time x 5") && strcontains(output.connection_budget.arithmetic, "315  needed, of 782")
+    condition     = strcontains(output.connection_budget.arithmetic, "24 runs at a time x 5") && strcontains(output.connection_budget.arithmetic, "313  needed, of 782")
     error_message = "The arithmetic is to be read: ${output.connection_budget.arithmetic}"
   }
 

@@ -158,6 +158,20 @@ run "prod" {
   }
 }
 
+run "a_team_without_a_code_location" {
+  command = plan
+
+  module {
+    source = "./environments/dev"
+  }
+
+  variables {
+    teams = { order = ["arn:aws:iam::111122223333:role/orders-team"] }
+  }
+
+  expect_failures = [var.teams]
+}
+
 run "dev" {
   command = plan
 

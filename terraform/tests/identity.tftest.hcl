@@ -176,6 +176,20 @@ run "refuses_names_that_kubernetes_does_not_take" {
   expect_failures = [var.code_locations]
 }
 
+run "refuses_a_policy_that_iam_does_not_take" {
+  command = plan
+
+  module {
+    source = "./modules/identity"
+  }
+
+  variables {
+    code_locations = { orders = { assets = [for number in range(200) : "asset_number_${number}"] } }
+  }
+
+  expect_failures = [aws_iam_role_policy.this["location-orders"]]
+}
+
 run "refuses_patterns" {
   command = plan
 

@@ -12,7 +12,7 @@ module "platform" {
   vpc_cidr           = "10.40.0.0/16"
   kubernetes_version = "1.34"
   code_locations     = local.code_locations
-  access_entries     = local.administrators
+  access_entries     = local.access_entries
   alarm_email        = var.alarm_email
   aws_stand_in       = var.aws_stand_in
 

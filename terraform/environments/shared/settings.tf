@@ -27,6 +27,17 @@ variable "administrators" {
   type        = map(string)
 }
 
+variable "teams" {
+  description = "By code location, ARNs of the IAM roles of its team, which may look at the platform's namespace: pods and logs, no Secrets. RBAC of your own finds them as the group slipway:<code location>."
+  type        = map(list(string))
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.teams) : contains(keys(local.code_locations), name)])
+    error_message = "teams names a code location that code_locations.tf does not have."
+  }
+}
+
 variable "password_generation" {
   description = "Raise it to generate all passwords again; then role_sql has to be run again. 0: somebody puts all of them in."
   type        = number
@@ -55,7 +66,16 @@ provider "aws" {
 locals {
   zones = [for letter in ["a", "b", "c"] : "${var.region}${letter}"]
 
-  administrators = {
-    for name, arn in var.administrators : name => { principal_arn = arn, policy = "AmazonEKSClusterAdminPolicy" }
-  }
+  access_entries = merge(
+    { for name, arn in var.administrators : name => { principal_arn = arn, policy = "AmazonEKSClusterAdminPolicy" } },
+    {
+      for each in flatten([for name, arns in var.teams : [for index, arn in arns : { name = name, index = index, arn = arn }]]) :
+      "team-${each.name}-${each.index}" => {
+        principal_arn = each.arn
+        policy        = "AmazonEKSViewPolicy"
+        namespaces    = ["slipway"]
+        groups        = ["slipway:${each.name}"]
+      }
+    },
+  )
 }

@@ -26,6 +26,14 @@ resource "aws_iam_role_policy_attachment" "node" {
   policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/${each.key}"
 }
 
+# Volumes of claims are encrypted by this alone: the StorageClass that the add-on makes says nothing of it. It holds for the account's
+# region, not for the cluster.
+resource "aws_ebs_encryption_by_default" "this" {
+  count = var.encrypt_volumes_by_default ? 1 : 0
+
+  enabled = true
+}
+
 resource "aws_launch_template" "node" {
   for_each = var.plain_node_groups ? {} : var.node_groups
 

@@ -64,6 +64,12 @@ variable "node_groups" {
   }
 }
 
+variable "encrypt_volumes_by_default" {
+  description = "Encrypt every new EBS volume of the account in this region. Leave it to one environment where two are in an account: destroy turns it off."
+  type        = bool
+  default     = true
+}
+
 variable "service_account_roles" {
   description = "Roles that the cluster gives to ServiceAccounts by Pod Identity, by a name of your own."
   type = map(object({

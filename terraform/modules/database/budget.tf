@@ -20,8 +20,8 @@ locals {
 
   # Dagster has three storages: runs, events, schedules.
   storages = 3
-  # A webserver pools: one connection of each storage, and as many more as its option --db-pool-max-overflow says; one listens.
-  per_webserver = local.storages * (1 + var.clients.webserver_pool_overflow) + 1
+  # A webserver pools: one connection of each storage, and as many more as its option --db-pool-max-overflow says.
+  per_webserver = local.storages * (1 + var.clients.webserver_pool_overflow)
   # The daemon's threads (scheduler, sensors, backfills, monitoring, the queue's eight workers) connect for each question.
   daemon = 20
   # A code server asks for each sensor and schedule that it evaluates.
@@ -44,7 +44,7 @@ locals {
   budget_by_class = "${var.instance_class} has ${local.memory_gib} GiB, which is ${local.max_connections} connections"
 
   arithmetic = <<-EOT
-    ${format("%5d", local.needed.webservers)}  ${var.clients.webservers} webservers x (${local.storages} storages x (1 + ${var.clients.webserver_pool_overflow} overflow) + 1 listener)
+    ${format("%5d", local.needed.webservers)}  ${var.clients.webservers} webservers x (${local.storages} storages x (1 + ${var.clients.webserver_pool_overflow} overflow))
     ${format("%5d", local.needed.daemon)}  the daemon
     ${format("%5d", local.needed.code_servers)}  ${var.clients.code_servers} code servers x ${local.per_code_server}
     ${format("%5d", local.needed.runs)}  ${var.clients.concurrent_runs} runs at a time x ${local.per_run}

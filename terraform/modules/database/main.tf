@@ -104,7 +104,9 @@ resource "aws_db_instance" "this" {
   engine         = "postgres"
   engine_version = var.postgres_version
   instance_class = var.instance_class
-  port           = var.port
+  # A major version waits until somebody says so; a minor one for the maintenance window.
+  allow_major_version_upgrade = var.allow_major_version_upgrade
+  port                        = var.port
 
   # Databases and roles are made by SQL (roles.tf): Terraform would need a connection into the VPC, and passwords in its state.
   username                      = "slipway_admin"

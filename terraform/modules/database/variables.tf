@@ -24,6 +24,12 @@ variable "postgres_version" {
   default     = "17"
 }
 
+variable "allow_major_version_upgrade" {
+  description = "Let a raised postgres_version take effect: minutes without the database. Set it for the upgrade, and back afterwards."
+  type        = bool
+  default     = false
+}
+
 variable "instance_class" {
   description = "Class of the instance. Its memory decides how many connections there are: see connection_budget."
   type        = string

@@ -94,4 +94,11 @@ resource "aws_iam_role_policy" "this" {
   name   = each.key
   role   = aws_iam_role.this[each.key].id
   policy = local.policies[each.key]
+
+  lifecycle {
+    precondition {
+      condition     = length(local.policies[each.key]) <= 10240
+      error_message = "The policy of ${each.key} has ${length(local.policies[each.key])} characters, and IAM takes 10240: begin the keys of its assets with the code location's name, which needs no mention, in place of naming each."
+    }
+  }
 }

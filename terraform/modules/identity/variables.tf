@@ -68,8 +68,8 @@ variable "code_locations" {
   }))
 
   validation {
-    condition     = alltrue([for name in keys(var.code_locations) : can(regex("^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", name))])
-    error_message = "Write the name of a code location as Kubernetes does: lower case, digits and dashes, 40 at most (sales-orders, not sales_orders)."
+    condition     = alltrue([for name in keys(var.code_locations) : can(regex("^[a-z]([a-z0-9-]{0,32}[a-z0-9])?$", name))])
+    error_message = "Write the name of a code location as Kubernetes does: lower case, digits and dashes, 34 at most (sales-orders, not sales_orders)."
   }
 
   validation {

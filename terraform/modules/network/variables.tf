@@ -34,6 +34,7 @@ variable "interface_endpoints" {
   description = "AWS services that are reached inside the VPC, without NAT. Each costs by the hour and zone."
   type        = set(string)
   default     = ["ecr.api", "ecr.dkr", "sts", "secretsmanager", "logs", "sqs", "eks-auth"]
+  nullable    = false
 }
 
 variable "cluster_name" {
