@@ -143,18 +143,23 @@ class Applied:
     def __init__(self, folder: Path, address: str) -> None:
         self.folder = folder
         self.took: dict[str, float] = {}
+        self._state: Any = None
         redirect(folder, address)
 
     def call(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
         """Run a command of Terraform there, with what somebody has to set."""
         started = time.monotonic()
+        self._state = None
         done = infra.terraform().call(self.folder, name, "-no-color", *options, **SETTINGS)
         self.took[name] = self.took.get(name, 0) + time.monotonic() - started
         return done
 
     def state(self) -> Any:
-        """Return the state as `terraform show -json` has it."""
-        return json.loads(infra.succeeded(infra.terraform().call(self.folder, "show", "-json", **SETTINGS)))
+        """Return the state as `terraform show -json` has it; read once after each call."""
+        if self._state is None:
+            said = infra.terraform().call(self.folder, "show", "-json", **SETTINGS)
+            self._state = json.loads(infra.succeeded(said))
+        return self._state
 
     def local(self, name: str) -> Any:
         """Return a local value of the configuration."""

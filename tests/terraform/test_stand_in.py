@@ -130,12 +130,12 @@ def test_nobody_reaches_a_bucket_or_a_queue_over_plain_http(applied, policies):
         requests += [Request(ADMINISTRATOR, action, f"{arn}{below}") for arn in arns]
         requests += [Request(ADMINISTRATOR, "s3:ListBucket", arn) for arn in arns if kind == "aws_s3_bucket"]
     assert set(policies.decide(requests)) == {ALLOWED}
-    plain = {"aws:SecureTransport": "false"}
-    open_to_it = [
-        request.resource
-        for request in requests
-        if policies.decide([Request(request.principal, request.action, request.resource, plain)]) != [DENIED]
+    plain = [
+        Request(each.principal, each.action, each.resource, {"aws:SecureTransport": "false"})
+        for each in requests
     ]
+    decided = zip(plain, policies.decide(plain), strict=True)
+    open_to_it = [request.resource for request, decision in decided if decision != DENIED]
     assert not open_to_it
 
 
