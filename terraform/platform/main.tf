@@ -75,6 +75,7 @@ module "database" {
   instance_class        = var.database.instance_class
   multi_az              = var.database.multi_az
   deletion_protection   = var.database.deletion_protection
+  final_snapshot        = !var.disposable
   backup_retention_days = var.database.backup_retention_days
   storage_gib           = var.database.storage_gib
   max_connections       = var.database.max_connections

@@ -100,8 +100,8 @@ variable "database" {
   })
 
   validation {
-    condition     = var.environment != "prod" || (var.database.multi_az && var.database.deletion_protection && var.database.backup_retention_days >= 7)
-    error_message = "prod's database has a standby (multi_az), deletion_protection, and can be taken back by a week at least."
+    condition     = var.environment != "prod" || (var.database.multi_az && var.database.backup_retention_days >= 7)
+    error_message = "prod's database has a standby (multi_az), and can be taken back by a week at least."
   }
 }
 

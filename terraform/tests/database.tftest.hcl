@@ -104,6 +104,23 @@ run "refuses_more_runs_than_it_bears" {
   expect_failures = [aws_db_instance.this]
 }
 
+run "leaves_a_snapshot_even_without_protection" {
+  command = plan
+
+  module {
+    source = "./modules/database"
+  }
+
+  variables {
+    deletion_protection = false
+  }
+
+  assert {
+    condition     = !aws_db_instance.this.skip_final_snapshot && aws_db_instance.this.final_snapshot_identifier == "slipway-test-final"
+    error_message = "Who leaves takes off the protection first; the last snapshot is made all the same."
+  }
+}
+
 run "takes_just_as_many_as_it_bears" {
   command = plan
 

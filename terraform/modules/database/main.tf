@@ -134,8 +134,8 @@ resource "aws_db_instance" "this" {
   copy_tags_to_snapshot   = true
 
   deletion_protection       = var.deletion_protection
-  skip_final_snapshot       = !var.deletion_protection
-  final_snapshot_identifier = var.deletion_protection ? "${var.name}-final" : null
+  skip_final_snapshot       = !var.final_snapshot
+  final_snapshot_identifier = var.final_snapshot ? "${var.name}-final" : null
 
   auto_minor_version_upgrade      = true
   enabled_cloudwatch_logs_exports = var.logs_and_insights ? ["postgresql", "upgrade"] : null

@@ -118,7 +118,13 @@ variable "backup_retention_days" {
 }
 
 variable "deletion_protection" {
-  description = "Refuse to delete the instance, and take a last snapshot when it is allowed at last."
+  description = "Refuse to delete the instance."
+  type        = bool
+  default     = true
+}
+
+variable "final_snapshot" {
+  description = "When it is deleted at last, take a snapshot before, which stays."
   type        = bool
   default     = true
 }
