@@ -87,6 +87,11 @@ run "observability" {
   }
 
   assert {
+    condition     = one(aws_budgets_budget.month.cost_filter).values == tolist(["user:Environment$test"])
+    error_message = "The budget counts what has the environment's tag: ${jsonencode(one(aws_budgets_budget.month.cost_filter).values)}"
+  }
+
+  assert {
     condition     = aws_budgets_budget.month.limit_amount == "500" && toset([for each in aws_budgets_budget.month.notification : each.notification_type]) == toset(["ACTUAL", "FORECASTED"])
     error_message = "Told at 80 % of the budget, and when it is foreseen to be passed."
   }

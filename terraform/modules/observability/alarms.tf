@@ -85,7 +85,7 @@ resource "aws_budgets_budget" "month" {
   # The tag has to be activated as a cost allocation tag, once in an account.
   cost_filter {
     name   = "TagKeyValue"
-    values = ["user:Environment$${var.environment}"]
+    values = [format("user:Environment$%s", var.environment)]
   }
 
   dynamic "notification" {
