@@ -1,5 +1,5 @@
-# Whether the server has a connection for everybody who may ask for one. Dagster opens a connection per event and process, and
-# fails runs when there is none left; what is allowed at a time is therefore computed before anything is made.
+# Whether the server has a connection for everybody who may ask for one. Dagster fails runs when there is no connection left;
+# what is allowed at a time is therefore computed before anything is made.
 
 locals {
   # Memory of RDS's classes follows from family and size.
@@ -26,7 +26,7 @@ locals {
   daemon = 20
   # A code server asks for each sensor and schedule that it evaluates.
   per_code_server = 4
-  # The run's own process, and each step that runs at that time: an event is a connection to the event storage, and one to the runs'.
+  # The run's own process, and each step that runs at that time: a connection to the event storage, and one to the runs'.
   per_run = 1 + 2 * var.clients.run_steps_at_a_time
   # postgres' own superuser_reserved_connections (3), RDS's (2), its monitoring, and a person with psql.
   reserved = 15

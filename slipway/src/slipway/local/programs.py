@@ -17,6 +17,7 @@ from slipway.local.postgres import DAGSTER, Postgres
 from slipway.local.secrets import Secrets
 from slipway.local.state import StateFolder
 from slipway.local.supervision import Program
+from slipway.pooling import pooled
 from slipway.repository import CodeLocation, Repository
 
 DAEMON = "daemon"
@@ -74,7 +75,7 @@ class Plan:
         """Return what a process needs to open the Dagster instance."""
         return {
             "DAGSTER_HOME": str(self.state.dagster_home),
-            DAGSTER_URL_VARIABLE: self.postgres.url(DAGSTER, self.secrets.dagster_password, DAGSTER),
+            DAGSTER_URL_VARIABLE: pooled(self.postgres.url(DAGSTER, self.secrets.dagster_password, DAGSTER)),
             "DAGSTER_DISABLE_TELEMETRY": "1",
             "DAGSTER_GRPC_TIMEOUT_SECONDS": _GRPC_SECONDS,
             ENVIRONMENT_VARIABLE: Environment.LOCAL,
