@@ -71,9 +71,6 @@ def served_image(api: GraphQL) -> str:
     return "".join(each["value"] for each in shown if each["key"] == "image")
 
 
-@pytest.mark.xfail(
-    reason="for a moment a webserver knows no job of the location: docs/deploy.md", strict=False
-)
 @pytest.mark.usefixtures("restored")
 def test_an_upgrade_and_a_rollback_disturb_nobody(cluster: Kind, deployed: Deployment, api: GraphQL) -> None:
     release = deployed.releases.release(LOCATION, "kind")
