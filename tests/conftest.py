@@ -27,11 +27,22 @@ def screenshots(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return IMAGES
 
 
+# Tests that change releases come one after the other, and so do those that count objects, Jobs or rows.
+# What is not named here keeps to namespaces, or images, of its own.
+ON_THE_CLUSTER = {
+    "releases": ("test_addition.py", "test_upgrade.py", "test_deploy.py", "test_warm.py"),
+    "runs": ("test_automation.py", "test_queue.py", "test_results.py", "test_rights.py"),
+}
+
+
 class ByPlatform(LoadScopeScheduling):
-    """Gives a worker a file at a time, but the files that share the session's platform to one worker together."""
+    """Gives a worker a file at a time, but the files that share the session's platform, or would disturb each other, together."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0]
+        for group, files in ON_THE_CLUSTER.items():
+            if file.startswith("tests/kind/") and file.endswith(files):
+                return group
         own = ("test_faults.py", "test_disk_full.py")
         return "platform" if "tests/local/" in file and not file.endswith(own) else file
 

@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from slipway.cache import locked
 from slipway.cluster.errors import EngineError
 from slipway.cluster.kind import Kind
 from slipway.deploy import charts, verification
@@ -23,14 +24,20 @@ def cluster() -> Kind:
 
 
 @pytest.fixture(scope="session")
-def deployed(cluster: Kind) -> Deployment:
+def deployed(cluster: Kind, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Deployment:
     """The environment kind, deployed; with the official chart, whose version it prints."""
     try:
         chart = charts.find(ROOT, charts.CONTROL_PLANE)
     except charts.ChartMissingError as missing:
         pytest.skip(f"{missing} {missing.hint}")
     print(f"chart {charts.version(chart)}, images {cluster.repository.versions['DAGSTER_VERSION']}")  # noqa: T201 - in the summary of a run
-    slipway("deploy", "--env", "kind")
+    # Of several workers the first deploys, and the others wait for it: their folders are beside each other.
+    own = tmp_path_factory.getbasetemp()
+    done = (own if worker_id == "master" else own.parent) / "deployed"
+    with locked(done):
+        if not done.exists():
+            slipway("deploy", "--env", "kind")
+            done.touch()
     return open_deployment(cluster)
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from slipway.cache import cache_folder, locked
 from slipway.cluster.engine import Engine
 from slipway.cluster.errors import ClusterError
 from slipway.cluster.machine import follow
@@ -51,9 +52,15 @@ class Builder:
     def build(self, image: Image, registry: str, say: Say, *, afresh: bool = False) -> str:
         """Build an image unless the engine has it, and return its full name; `afresh` builds it anyway, from nothing.
 
+        Of two calls for the same image the second waits, and finds it there.
+
         Raises:
             ImageError: it can't be built; the message carries the end of what the engine said.
         """
+        with locked(cache_folder() / f"image-{image.name}"):
+            return self._build(image, registry, say, afresh=afresh)
+
+    def _build(self, image: Image, registry: str, say: Say, *, afresh: bool) -> str:
         reference = self.reference(image, registry)
         if self.engine.has_image(reference) and not afresh:
             say("is there")
