@@ -82,5 +82,7 @@ def test_another_command_is_told_at_once(folder: Path) -> None:
 
 
 def test_another_command_is_the_process_itself(folder: Path) -> None:
-    with started(folder, sys.executable, "-c", "import os; open('log', 'w').write(f'{os.getpid()}\\n')") as process:
+    with started(
+        folder, sys.executable, "-c", "import os; open('log', 'w').write(f'{os.getpid()}\\n')"
+    ) as process:
         wait_for(folder, str(process.pid))
