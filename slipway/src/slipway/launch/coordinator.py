@@ -1,4 +1,4 @@
-"""The run queue's entrance: a run that a warm worker can take at once does not wait until the queue's daemon looks.
+"""The run queue's entrance: a run that somebody waits for, and that the queue would not hold, does not wait until the queue's daemon looks.
 
 Dagster's QueuedRunCoordinator, whose config it takes unchanged. In the official chart:
 
@@ -9,10 +9,12 @@ Any process that reads the instance's settings may load it: imports nothing of K
 """
 
 import logging
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
-from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster._core.launcher import LaunchRunContext
 from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator
 from dagster._core.storage.dagster_run import ACTIVE_RUN_STATUSES
 from dagster._core.storage.tags import (
@@ -23,8 +25,6 @@ from dagster._core.storage.tags import (
     SCHEDULE_NAME_TAG,
     SENSOR_NAME_TAG,
 )
-
-from slipway.launch.warm import WARM_TAG
 
 if TYPE_CHECKING:
     from dagster import DagsterRun
@@ -40,56 +40,73 @@ _BY_ITSELF = {
     SCHEDULE_NAME_TAG,
     SENSOR_NAME_TAG,
 }
-
-
-@runtime_checkable
-class WarmLauncher(Protocol):
-    """A run launcher that may give a run to a standing worker, without its having been queued."""
-
-    def launch_warm(self, run: "DagsterRun") -> bool:
-        """Return whether a worker has the run."""
+# The database's advisory lock under which places are counted and taken; any number that nobody else has.
+_LOCK = 0x51_1D_3A_75
 
 
 class SlipwayRunCoordinator(QueuedRunCoordinator[DagsterInstance]):
-    """Queues runs; one that is to be warm, and that the queue would let through, goes to a worker at once."""
+    """Queues runs; one that is launched by hand, and that the queue would let through, is launched at once."""
 
     def submit_run(self, context: "SubmitRunContext") -> "DagsterRun":
-        """Give a run to a warm worker, or queue it; return it as it is then."""
+        """Launch a run, or queue it; return it as it is then."""
         run = context.dagster_run
-        # The launcher last: a process loads it when it first needs it.
-        if self._passes(run) and isinstance(launcher := self._instance.run_launcher, WarmLauncher):
-            try:
-                has_worker = launcher.launch_warm(run)
-            except DagsterUserCodeUnreachableError as error:
-                logger.warning("run %s is queued: %s", run.run_id, error)
-                has_worker = False
-            now = self._instance.get_run_by_id(run.run_id)
-            # What has begun after all, or was ended meanwhile, is not queued.
-            if now and (
-                has_worker or now.status not in {DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING}
-            ):
-                return now
+        if not self._may_pass(run) or not self._takes_a_place(run):
+            return super().submit_run(context)
+        launched = self._launch(run, context)
+        now = self._instance.get_run_by_id(run.run_id)
+        # What has begun after all, or was ended meanwhile, is not queued.
+        if now and (launched or now.status is not DagsterRunStatus.STARTING):
+            return now
         return super().submit_run(context)
 
-    def _passes(self, run: "DagsterRun") -> bool:
-        """Whether the queue would not hold this run: it is under no limit but that of all runs, and there is room for all that wait.
-
-        Who submits at the same moment as another sees the same room: all runs together may be more than `max_concurrent_runs`, by
-        no more than the workers have places.
-        """
+    def _may_pass(self, run: "DagsterRun") -> bool:
+        """Whether no limit holds this run but that of all runs."""
         if (
             run.status is not DagsterRunStatus.NOT_STARTED
-            or run.tags.get(WARM_TAG) != "true"
             or not _BY_ITSELF.isdisjoint(run.tags)
             # It has steps in pools.
             or run.run_op_concurrency
         ):
             return False
         limits = self._instance.get_concurrency_config().run_queue_config
-        if limits is None or any(limit["key"] in run.tags for limit in limits.tag_concurrency_limits or ()):
-            return False
-        counted = RunsFilter(statuses=[*ACTIVE_RUN_STATUSES, DagsterRunStatus.QUEUED])
-        return (
-            limits.max_concurrent_runs < 0
-            or self._instance.get_runs_count(counted) < limits.max_concurrent_runs
+        return limits is not None and not any(
+            limit["key"] in run.tags for limit in limits.tag_concurrency_limits or ()
         )
+
+    def _takes_a_place(self, run: "DagsterRun") -> bool:
+        """Mark the run as starting if there is room for it and for all that wait; return whether there is."""
+        limits = self._instance.get_concurrency_config().run_queue_config
+        counted = RunsFilter(statuses=[*ACTIVE_RUN_STATUSES, DagsterRunStatus.QUEUED])
+        with self._alone():
+            if limits and 0 <= limits.max_concurrent_runs <= self._instance.get_runs_count(counted):
+                return False
+            event = DagsterEvent(DagsterEventType.PIPELINE_STARTING.value, job_name=run.job_name)
+            self._instance.report_dagster_event(event, run_id=run.run_id)
+        return True
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep others who launch waiting: of two who see the same free place, one would take a place that is not there."""
+        from dagster_postgres import PostgresRunStorage  # noqa: PLC0415 - tests have a database of another kind
+
+        storage = self._instance.run_storage
+        if not isinstance(storage, PostgresRunStorage):
+            yield
+            return
+        with storage.connect() as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK})")
+            try:
+                yield
+            finally:
+                connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_LOCK})")
+
+    def _launch(self, run: "DagsterRun", context: "SubmitRunContext") -> bool:
+        """Return whether the run was launched."""
+        now = self._instance.get_run_by_id(run.run_id) or run
+        try:
+            self._instance.run_launcher.launch_run(LaunchRunContext(now, context.workspace))
+        except Exception:
+            # Whatever it is, the daemon meets it again, and then waits, or fails the run with it.
+            logger.exception("run %s is queued", run.run_id)
+            return False
+        return True

@@ -12,7 +12,7 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus, Field
+from dagster import DagsterRunStatus, Field
 from dagster._core.events import EngineEventData
 from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
 from dagster_k8s import K8sRunLauncher
@@ -103,26 +103,6 @@ class SlipwayK8sRunLauncher(K8sRunLauncher):
         self._stamp(run)
         if not self._warm.launch(run, self._namespace(run)):
             super().launch_run(context)
-
-    def launch_warm(self, run: "DagsterRun") -> bool:
-        """Give a run that has not been queued to a warm worker, if one is ready; return whether one has it.
-
-        Raises:
-            DagsterUserCodeUnreachableError: the API or the worker gave no answer. A run that is in status STARTING then may be
-                queued; any other has begun.
-        """
-        workers = self._warm.ready(run, self._namespace(run))
-        if not workers:
-            return False
-        self._stamp(run)
-        event = DagsterEvent(DagsterEventType.PIPELINE_STARTING.value, job_name=run.job_name)
-        self._instance.report_dagster_event(event, run_id=run.run_id)
-        why_not = self._warm.give(run, workers)
-        if why_not:
-            self._instance.report_engine_event(
-                f"No warm worker takes the run at once ({why_not}): it is queued.", run, cls=type(self)
-            )
-        return why_not is None
 
     def terminate(self, run_id: str) -> bool:
         """End a run; return whether there was something to end."""
