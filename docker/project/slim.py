@@ -75,6 +75,7 @@ def main(folder: Path, pyproject: Path) -> None:
     settings = tomllib.loads(pyproject.read_text()).get("tool", {}).get("slipway", {}).get("image", {})
     packages = next(folder.glob("lib/python3*/site-packages"), folder)
     remove(packages, (*LEAVE_OUT, *settings.get("leave_out", ())), settings.get("keep", ()))
+    forget_times(packages)
     for pattern in _SCRIPTS:
         for file in (*folder.glob(pattern), *folder.glob(f"bin/{pattern}")):
             file.unlink()
@@ -99,6 +100,15 @@ def remove(packages: Path, leave_out: Iterable[str], keep: Iterable[str]) -> Non
                 path.rmdir()
         elif _matches(_source(name), leave_out) and not _matches(_source(name), keep):
             path.unlink()
+
+
+def forget_times(packages: Path) -> None:
+    """Delete what uv notes about when the sources of a package changed, and the line about it in the list of its files."""
+    for note in packages.glob("*.dist-info/uv_cache.json"):
+        note.unlink()
+        record = note.with_name("RECORD")
+        lines = record.read_text().splitlines(keepends=True)
+        record.write_text("".join(line for line in lines if f"/{note.name}," not in line))
 
 
 def alike(packages: Path) -> Iterator[list[Path]]:

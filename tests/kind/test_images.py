@@ -126,7 +126,6 @@ def test_the_machine_s_secrets_are_in_no_layer(
             tail = block[-len(marker) :]
 
 
-@pytest.mark.xfail(reason="the layer /app differs: docs/images.md", strict=False)
 def test_the_same_sources_make_the_same_image_again(images: Images) -> None:
     reference = images.reference("sales")
     before = inspect(images, "sales")

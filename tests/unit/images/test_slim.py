@@ -115,3 +115,16 @@ def test_every_file_and_folder_has_the_same_time(slim: ModuleType, tmp_path: Pat
     run(slim, tmp_path)
     paths = [tmp_path / "app", *(tmp_path / "app").rglob("*")]
     assert {path.lstat().st_mtime for path in paths} == {float(slim.TIME)}
+
+
+def test_when_a_package_s_sources_changed_is_forgotten(slim: ModuleType, tmp_path: Path) -> None:
+    packages = environment(
+        tmp_path, "own-1.dist-info/uv_cache.json", "own-1.dist-info/RECORD", "other-1.dist-info/RECORD"
+    )
+    (packages / "own-1.dist-info/RECORD").write_text(
+        "own/a.py,sha256=x,3\nown-1.dist-info/uv_cache.json,sha256=y,4\n"
+    )
+    slim.forget_times(packages)
+    assert not (packages / "own-1.dist-info/uv_cache.json").exists()
+    assert (packages / "own-1.dist-info/RECORD").read_text() == "own/a.py,sha256=x,3\n"
+    assert (packages / "other-1.dist-info/RECORD").read_text() == "other-1.dist-info/RECORD"
