@@ -15,9 +15,9 @@ from slipway.graphql import GraphQL
 from support.deployed import code_server, ended, pod_of_run, until
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(1500)]
-# Asks the API as a pod would that has been broken into: with its token, if it has one.
 # For the clean-up: how long a Job may work on without a run.
 OLD_SECONDS = 10
+# Asks the API as a pod would that has been broken into: with its token, if it has one.
 _ASK = """
 import pathlib, ssl, urllib.request, urllib.error
 folder = pathlib.Path("/var/run/secrets/kubernetes.io/serviceaccount")
