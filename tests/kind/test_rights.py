@@ -154,7 +154,9 @@ def test_the_clean_up_removes_an_orphan_and_nothing_else(deployed: Deployment, o
     # Soon, and not after two minutes; what ended is kept, as ever. Runs of other tests that end just now need a moment for it.
     patient = [each for each in container["args"] if each.startswith("--orphan-seconds=")]
     assert patient == ["--orphan-seconds=120"]
-    container["args"] = [each for each in container["args"] if each not in patient] + [f"--orphan-seconds={OLD_SECONDS}"]
+    container["args"] = [each for each in container["args"] if each not in patient] + [
+        f"--orphan-seconds={OLD_SECONDS}"
+    ]
     time.sleep(OLD_SECONDS)
     cluster.run("create", "-f", "-", given=json.dumps(made))
     try:
