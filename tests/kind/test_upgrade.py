@@ -15,13 +15,11 @@ from slipway.deploy.deployment import Deployment
 from slipway.graphql import REPOSITORY, GraphQL
 from slipway.progress import Steps
 from support import variant
-from support.deployed import control_plane, database, pod_of_run, succeed, until
+from support.deployed import control_plane, held_back, pod_of_run, succeed, until
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(1500)]
 LOCATION = "orders"
 JOB = "daily_pipeline"
-# Waits for a moment in which nobody writes to, or reads, the order system.
-LOCK = "LOCK TABLE orders IN ACCESS EXCLUSIVE MODE"
 
 
 @pytest.fixture
@@ -29,17 +27,6 @@ def restored(deployed: Deployment) -> Iterator[None]:
     """Whatever a test does to the location's release is undone after it."""
     yield
     deployment.deploy(deployed, [deployed.releases.release(LOCATION, "kind")], Steps())
-
-
-@contextmanager
-def held_back(deployed: Deployment) -> Iterator[None]:
-    """Keep runs that read the order system from getting on while the block lasts."""
-    with (
-        database(deployed, "order_entry", "order_entry", "order-entry-owner") as connection,
-        connection.transaction(),
-    ):
-        connection.execute(LOCK)
-        yield
 
 
 @contextmanager

@@ -1,7 +1,5 @@
 """Runs in a standing worker of the deployed platform: without a pod, and what becomes of them when the worker goes."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -11,7 +9,7 @@ from slipway.deploy.kubectl import Document
 from slipway.graphql import GraphQL
 from slipway.launch.stamps import FAILURE_REASON_TAG
 from slipway.launch.warm import NO_WORKER, WARM_TAG, WORKER_TAG
-from support.deployed import database, ended, launch_assets, succeed, until
+from support.deployed import ended, held_back, launch_assets, succeed, until
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 LOCATION = "orders"
@@ -19,17 +17,6 @@ LOCATION = "orders"
 JOB, CANARY = "newest_deliveries", "canary_warm"
 STEP = "show_newest_deliveries"
 WORKERS = "deployment/orders-warm"
-
-
-@contextmanager
-def held_back(deployed: Deployment) -> Iterator[None]:
-    """Keep whoever reads the order system from getting on while the block lasts."""
-    with (
-        database(deployed, "order_entry", "order_entry", "order-entry-owner") as connection,
-        connection.transaction(),
-    ):
-        connection.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
-        yield
 
 
 def held(api: GraphQL) -> str:

@@ -169,3 +169,15 @@ def database(deployed: Deployment, name: str, user: str, password_in: str) -> It
 _LAUNCH = """mutation ($parameters: ExecutionParams!) { launchRun(executionParams: $parameters) { __typename
   ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
   ... on RunConfigValidationInvalid { errors { message } } ... on PipelineNotFoundError { message } } }"""
+
+
+@contextmanager
+def held_back(deployed: Deployment) -> Iterator[None]:
+    """Keep runs that read the order system from getting on while the block lasts."""
+    with (
+        database(deployed, "order_entry", "order_entry", "order-entry-owner") as connection,
+        connection.transaction(),
+    ):
+        # Waits for a moment in which nobody writes to, or reads, the order system.
+        connection.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        yield

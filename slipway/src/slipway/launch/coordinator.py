@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFilter
 from dagster._core.launcher import LaunchRunContext
-from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator
+from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator, RunQueueConfig
 from dagster._core.storage.dagster_run import ACTIVE_RUN_STATUSES
 from dagster._core.storage.tags import (
     AUTO_MATERIALIZE_TAG,
@@ -50,7 +50,8 @@ class SlipwayRunCoordinator(QueuedRunCoordinator[DagsterInstance]):
     def submit_run(self, context: "SubmitRunContext") -> "DagsterRun":
         """Launch a run, or queue it; return it as it is then."""
         run = context.dagster_run
-        if not self._may_pass(run) or not self._takes_a_place(run):
+        limits = self._instance.get_concurrency_config().run_queue_config
+        if limits is None or not _may_pass(run, limits) or not self._takes_a_place(run, limits):
             return super().submit_run(context)
         launched = self._launch(run, context)
         now = self._instance.get_run_by_id(run.run_id)
@@ -59,26 +60,11 @@ class SlipwayRunCoordinator(QueuedRunCoordinator[DagsterInstance]):
             return now
         return super().submit_run(context)
 
-    def _may_pass(self, run: "DagsterRun") -> bool:
-        """Whether no limit holds this run but that of all runs."""
-        if (
-            run.status is not DagsterRunStatus.NOT_STARTED
-            or not _BY_ITSELF.isdisjoint(run.tags)
-            # It has steps in pools.
-            or run.run_op_concurrency
-        ):
-            return False
-        limits = self._instance.get_concurrency_config().run_queue_config
-        return limits is not None and not any(
-            limit["key"] in run.tags for limit in limits.tag_concurrency_limits or ()
-        )
-
-    def _takes_a_place(self, run: "DagsterRun") -> bool:
+    def _takes_a_place(self, run: "DagsterRun", limits: RunQueueConfig) -> bool:
         """Mark the run as starting if there is room for it and for all that wait; return whether there is."""
-        limits = self._instance.get_concurrency_config().run_queue_config
         counted = RunsFilter(statuses=[*ACTIVE_RUN_STATUSES, DagsterRunStatus.QUEUED])
         with self._alone():
-            if limits and 0 <= limits.max_concurrent_runs <= self._instance.get_runs_count(counted):
+            if 0 <= limits.max_concurrent_runs <= self._instance.get_runs_count(counted):
                 return False
             event = DagsterEvent(DagsterEventType.PIPELINE_STARTING.value, job_name=run.job_name)
             self._instance.report_dagster_event(event, run_id=run.run_id)
@@ -110,3 +96,14 @@ class SlipwayRunCoordinator(QueuedRunCoordinator[DagsterInstance]):
             logger.exception("run %s is queued", run.run_id)
             return False
         return True
+
+
+def _may_pass(run: "DagsterRun", limits: RunQueueConfig) -> bool:
+    """Whether no limit holds this run but that of all runs."""
+    return (
+        run.status is DagsterRunStatus.NOT_STARTED
+        and _BY_ITSELF.isdisjoint(run.tags)
+        # Its steps are in no pools.
+        and not run.run_op_concurrency
+        and not any(limit["key"] in run.tags for limit in limits.tag_concurrency_limits or ())
+    )

@@ -69,14 +69,14 @@ class WarmLane:
         """
         if run.tags.get(WARM_TAG) != "true":
             return False
-        why_not = self.give(run, self.ready(run, namespace))
+        why_not = self._give(run, self._ready(run, namespace))
         if why_not:
             self._instance.report_engine_event(
                 f"No warm worker takes the run ({why_not}): it gets a pod.", run, cls=type(self)
             )
         return why_not is None
 
-    def give(self, run: "DagsterRun", workers: "Sequence[Worker]") -> str | None:
+    def _give(self, run: "DagsterRun", workers: "Sequence[Worker]") -> str | None:
         """Give a run to the first of `workers` that takes it; return None if one has it, and why none takes it else.
 
         Raises:
@@ -100,7 +100,7 @@ class WarmLane:
         self._instance.add_run_tags(run.run_id, {WORKER_TAG: NO_WORKER})
         return "; ".join(refusals) or f"{_location(run)} has none"
 
-    def ready(self, run: "DagsterRun", namespace: str) -> list[Worker]:
+    def _ready(self, run: "DagsterRun", namespace: str) -> list[Worker]:
         """Return the workers of a run's location that are ready, the newest first: during an update that is the new code.
 
         Raises:
