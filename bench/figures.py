@@ -9,6 +9,8 @@ from rich.table import Table
 Measured = dict[str, list[float]]
 _RESAMPLES = 2000
 _BACKING = ("Postgres", "S3")
+# Of ours alone, for those who ask for it.
+_OPTIONAL = "warm worker"
 
 
 def latencies(default: Measured, ours: Measured, aims: Mapping[str, float]) -> Table:
@@ -29,21 +31,30 @@ def idle(
     parts: Mapping[str, str],
     aims: Mapping[str, float],
 ) -> Table:
-    """Return a table of the millicores of pods, summed by `parts`: the name of a part, and what its pods' names begin with."""
+    """Return a table of the millicores of pods, summed by `parts`: the name of a part, and what its pods' names begin with.
+
+    A pod belongs to the part with the longest beginning that fits.
+    """
     table = Table("idle CPU, millicores", "default", "slipway", "ratio", "aim", box=None)
-    sums = {part: (_sum(default, begin), _sum(ours, begin)) for part, begin in parts.items()}
-    own = [pair for part, pair in sums.items() if part not in _BACKING]
-    sums["without " + " and ".join(_BACKING)] = (sum(a for a, _ in own), sum(b for _, b in own))
-    sums["all"] = (sum(default.values()), sum(ours.values()))
+    sums = {part: (_sum(default, part, parts), _sum(ours, part, parts)) for part in parts}
+    for what, but in (("without " + " and ".join(_BACKING), (*_BACKING, _OPTIONAL)), ("all", (_OPTIONAL,))):
+        pairs = [pair for part, pair in sums.items() if part in parts and part not in but]
+        sums[what] = (sum(a for a, _ in pairs), sum(b for _, b in pairs))
     for part, (theirs, mine) in sums.items():
-        ratio = mine / theirs if theirs else float("nan")
-        aim = _aim(aims, "idle CPU", ratio) if part == "all" else ""
-        table.add_row(part, f"{theirs:.1f}", f"{mine:.1f}", f"{ratio:.2f}", aim)
+        ratio = f"{mine / theirs:.2f}" if theirs else ""
+        aim = _aim(aims, "idle CPU", mine / theirs) if part == "all" else ""
+        label = f"all, without the {_OPTIONAL}" if part == "all" else part
+        table.add_row(label, f"{theirs:.1f}", f"{mine:.1f}", ratio, aim)
     return table
 
 
-def _sum(pods: Mapping[str, float], begin: str) -> float:
-    return sum(used for pod, used in pods.items() if pod.startswith(begin))
+def _sum(pods: Mapping[str, float], part: str, parts: Mapping[str, str]) -> float:
+    return sum(used for pod, used in pods.items() if _part(pod, parts) == part)
+
+
+def _part(pod: str, parts: Mapping[str, str]) -> str | None:
+    fitting = [part for part, begin in parts.items() if pod.startswith(begin)]
+    return max(fitting, key=lambda part: len(parts[part]), default=None)
 
 
 def _median(values: Sequence[float]) -> str:

@@ -48,6 +48,7 @@ PARTS = {
     "webserver": "dagster-dagster-webserver",
     "daemon": "dagster-daemon",
     "code location": "bench-",
+    "warm worker": "bench-warm-",
     "Postgres": "postgres",
     "S3": "s3",
 }

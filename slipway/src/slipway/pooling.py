@@ -1,18 +1,24 @@
-"""Keeps connections to Dagster's Postgres open between statements: a plug-in of SQLAlchemy, named in the database's URL.
+"""Keeps connections to Dagster's Postgres open, and what its tables' columns are: a plug-in of SQLAlchemy, named in the database's URL.
 
 dagster-postgres opens a connection for each statement of a run, of the daemon and of a code server, and each of them costs a process of
-Postgres and an exchange of hashes: several milliseconds in place of a tenth of one. The URL's `?plugin=slipway_pool` (in the official
-chart: `postgresql.postgresqlParams`) changes that with nothing replaced. The webserver has a pool already, which stays.
+Postgres and an exchange of hashes: several milliseconds in place of a tenth of one. And each time that runs are asked for, once
+a second by the queue alone, Dagster first asks Postgres's catalogue which columns their table has: three queries that take longer than
+the one for the runs. The URL's `?plugin=slipway_pool` (in the official chart: `postgresql.postgresqlParams`) changes both with nothing
+replaced. The webserver has a pool already, which stays.
 
 How plug-ins work: https://docs.sqlalchemy.org/en/20/core/connections.html#sqlalchemy.engine.CreateEnginePlugin. Does not belong here:
 connections of assets to other databases (`slipway.resources.postgres`).
 """
 
 import os
+import time
 import weakref
+from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy import event
 from sqlalchemy.engine import URL, CreateEnginePlugin, Engine
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import NullPool, QueuePool
 
 PLUGIN = "slipway_pool"
@@ -20,6 +26,11 @@ PLUGIN = "slipway_pool"
 KEPT_OPEN = 1
 # Below the half hour after which gateways on the way forget a silent connection.
 RECYCLE_SECONDS = 600
+# A connection that has just answered is not asked whether it is there: no server restarts in so short a time.
+PING_AFTER_SECONDS = 1
+# After so long a process sees what another one's migration has changed.
+SCHEMA_SECONDS = 60
+_DDL = ("ALTER", "CREATE", "DROP")
 
 
 class Pool(CreateEnginePlugin):
@@ -33,7 +44,6 @@ class Pool(CreateEnginePlugin):
                 poolclass=QueuePool,
                 pool_size=KEPT_OPEN,
                 max_overflow=-1,
-                pool_pre_ping=True,
                 pool_recycle=RECYCLE_SECONDS,
             )
 
@@ -42,8 +52,10 @@ class Pool(CreateEnginePlugin):
         return url
 
     def engine_created(self, engine: Engine) -> None:
-        """Make processes that are forked from this one open connections of their own."""
+        """Make processes that are forked from this one open connections of their own, and tables known."""
+        _remember_the_schema(engine)
         if self._pooled:
+            _replace_closed_connections(engine)
             _leave_to_the_parent(weakref.ref(engine))
 
 
@@ -52,9 +64,59 @@ def pooled(url: str) -> str:
     return f"{url}?plugin={PLUGIN}"
 
 
+def _replace_closed_connections(engine: Engine) -> None:
+    """Ask a connection that has been silent whether it is still there, and let the pool open another one if it is not.
+
+    SQLAlchemy's own `pool_pre_ping` asks before each statement:
+    https://docs.sqlalchemy.org/en/20/core/pooling.html#custom-legacy-pessimistic-ping
+    """
+
+    def ping(connection: Any, record: Any, _proxy: Any) -> None:
+        answered = record.info.get("answered")
+        if answered is None or time.monotonic() - answered < PING_AFTER_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError from error
+
+    def note(_connection: Any, record: Any) -> None:
+        record.info["answered"] = time.monotonic()
+
+    event.listen(engine, "checkout", ping)
+    event.listen(engine, "checkin", note)
+
+
 def _leave_to_the_parent(engine: weakref.ref[Engine]) -> None:
     def forget() -> None:
         if alive := engine():
             alive.dispose(close=False)
 
     os.register_at_fork(after_in_child=forget)
+
+
+def _remember_the_schema(engine: Engine) -> None:
+    """Let the dialect's questions about tables share one cache, which SQLAlchemy gives to a single inspector only.
+
+    It is emptied by each change of the schema through this engine, and after SCHEMA_SECONDS.
+    """
+    known: dict[Any, Any] = {}
+    until = 0.0
+
+    def remembering(ask: Callable[..., Any]) -> Callable[..., Any]:
+        def answer(connection: Any, table: str, schema: str | None = None, **options: Any) -> Any:
+            nonlocal until
+            if time.monotonic() > until:
+                known.clear()
+                until = time.monotonic() + SCHEMA_SECONDS
+            return ask(connection, table, schema, **{**options, "info_cache": known})
+
+        return answer
+
+    def forget(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.lstrip()[:6].upper().startswith(_DDL):
+            known.clear()
+
+    for question in ("get_columns", "has_table"):
+        setattr(engine.dialect, question, remembering(getattr(engine.dialect, question)))
+    event.listen(engine, "after_cursor_execute", forget)

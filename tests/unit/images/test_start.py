@@ -1,4 +1,4 @@
-"""docker/project/start, with a `dagster` and a `sleep` that do what the test says."""
+"""docker/project/start, with a `start-dagster` and a `sleep` that do what the test says."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ until [ -e slept ]; do /bin/sleep 0.05; done
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name, script in (("dagster", DAGSTER), ("sleep", SLEEP)):
+    for name, script in (("start-dagster", DAGSTER), ("sleep", SLEEP)):
         (tmp_path / name).write_text(script)
         (tmp_path / name).chmod(0o755)
     return tmp_path
