@@ -1,7 +1,6 @@
 """Receivers of alerts on this machine: a webhook over real HTTP, and a mail server over real SMTP."""
 
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from slipway.testing.ports import free_port
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -100,12 +101,6 @@ def closing(*receivers: Webhook | MailServer) -> Iterator[None]:
     finally:
         for receiver in receivers:
             receiver.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(true: Callable[[], object], what: Callable[[], object], timeout: float = 90) -> None:

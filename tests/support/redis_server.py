@@ -1,7 +1,6 @@
 """A Redis of a test's own."""
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,6 +10,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from slipway.testing.ports import free_port
+
 
 @contextmanager
 def redis_server(folder: Path) -> Iterator[str]:
@@ -18,9 +19,7 @@ def redis_server(folder: Path) -> Iterator[str]:
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("no redis-server here; on Debian: apt install redis-server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(folder)]
     with folder.joinpath("redis.log").open("wb") as log:
         process = subprocess.Popen([program, *options], stdout=log, stderr=log)
@@ -34,7 +33,8 @@ def redis_server(folder: Path) -> Iterator[str]:
 
 
 def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(200):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
         assert process.poll() is None, "Redis ended"
         try:
             redis.Redis.from_url(url).ping()

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from slipway.repository import read_repository
+from slipway.testing.ports import free_port
 from support import infrastructure as infra
 
 REGION = "eu-central-1"
@@ -74,9 +74,7 @@ def running() -> Iterator[str]:
         RuntimeError: it ends, or does not answer within a minute; the message has its last lines.
     """
     version = read_repository(infra.CHECKOUT).versions["MINISTACK_VERSION"]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     folder = Path(tempfile.mkdtemp(prefix="slipway-ministack-"))
     log = folder / "log"
     settings = {

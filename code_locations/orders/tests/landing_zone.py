@@ -32,7 +32,7 @@ from orders.defs.arrivals.rows import NAMES, SCHEMA
 from orders.defs.arrivals.settings import ArrivalSettings
 from slipway.resources import LandingBucket, PostgresResource
 from slipway.storage import ParquetIOManager
-from slipway.testing.postgres import free_port
+from slipway.testing.ports import free_port
 
 DAY = datetime(2026, 3, 1, 10, tzinfo=UTC)
 

@@ -17,7 +17,7 @@ import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from slipway.testing.postgres import free_port
+from slipway.testing.ports import free_port
 
 ACCESS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test-secret", "AWS_REGION": "us-east-1"}
 

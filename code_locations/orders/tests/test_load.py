@@ -20,7 +20,8 @@ from orders import definitions
 from orders.defs.order_system.columns import table_schema
 from orders.schema import SOURCE
 from slipway.environment import Environment, MissingSettingError, UnknownEnvironmentError
-from slipway.testing.postgres import Database, free_port
+from slipway.testing.ports import free_port
+from slipway.testing.postgres import Database
 
 PROJECT = Path(__file__).parents[1]
 ASSETS = {

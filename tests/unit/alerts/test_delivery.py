@@ -17,7 +17,8 @@ from slipway.alerts.channels import DeliveryError, deliver
 from slipway.alerts.messages import Message, problem, resolved
 from slipway.alerts.outbox import MOST_MESSAGES, Outbox
 from slipway.alerts.settings import Channel, EmailChannel, FileChannel, SlackChannel
-from support.receivers import MailServer, Webhook, closing, free_port
+from slipway.testing.ports import free_port
+from support.receivers import MailServer, Webhook, closing
 
 CAUSE = Cause(
     key="abc",

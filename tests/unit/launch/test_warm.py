@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -39,6 +38,7 @@ from slipway.launch.kubernetes.client import KubernetesUnreachableError
 from slipway.launch.kubernetes.warm import WarmLane
 from slipway.launch.stamps import FAILURE_REASON_TAG, IMAGE_DIGEST_TAG
 from slipway.launch.warm import WARM_TAG, WORKER_TAG
+from slipway.testing.ports import free_port
 
 POD = "test-warm-0"
 DIGEST = "sha256:" + "ab" * 32
@@ -177,8 +177,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
 def serving(folder: Path) -> Iterator[Worker]:
     code = folder / "served.py"
     code.write_text(CODE)
-    with socket.create_server(("localhost", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     options = ["--python-file", str(code), "--location-name", "test", "--port", str(port), "--places", "1"]
     options += ["--on-request", "on_request"]
     process = subprocess.Popen(

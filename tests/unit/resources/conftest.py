@@ -16,15 +16,10 @@ import psycopg
 import pytest
 
 from slipway.resources import PostgresResource
+from slipway.testing.ports import free_port
 
 PASSWORD = "s3c ret+/pw@x%?"
 URL_PASSWORD = quote(PASSWORD, safe="")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def as_other_user() -> dict[str, str]:
@@ -58,13 +53,11 @@ class Postgres:
             for statement in statements:
                 connection.execute(statement)
 
-    def open_sessions(self) -> int:
-        """Connections of slipway's that the server still has."""
+    def open_sessions(self, expected: int = 0) -> int:
+        """Return how many connections of slipway's the server has; waits a while for those that it should have."""
         query = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'slipway%'"
-        for _ in range(20):
-            count = self.rows(query)[0][0]
-            if count == 0:
-                break
+        deadline = time.monotonic() + 30
+        while (count := self.rows(query)[0][0]) != expected and time.monotonic() < deadline:
             time.sleep(0.05)
         return count
 
@@ -135,10 +128,13 @@ def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     command = [versitygw(), "--port", f"127.0.0.1:{port}", "--quiet", "posix", str(folder)]
     keys = {"ROOT_ACCESS_KEY": "test-key", "ROOT_SECRET_KEY": "test-secret"}
     server = subprocess.Popen(command, env={**os.environ, **keys}, stdout=subprocess.DEVNULL)
-    for _ in range(100):
+    deadline = time.monotonic() + 60
+    while True:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 break
+        assert time.monotonic() < deadline, "the S3 server does not listen"
+        assert server.poll() is None, "the S3 server ended"
         time.sleep(0.05)
     yield port
     server.terminate()

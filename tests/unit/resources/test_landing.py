@@ -14,8 +14,7 @@ from slipway.resources.landing import (
     MissingObjectError,
     SupersededObjectError,
 )
-
-from .conftest import free_port
+from slipway.testing.ports import free_port
 
 
 @pytest.fixture(params=["s3", "file"])

@@ -14,6 +14,7 @@ import dagster as dg
 import pytest
 
 from slipway.storage import ParquetIOManager
+from slipway.testing.ports import free_port
 
 BUCKET = "assets"
 KEYS = {"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "tester-secret", "AWS_REGION": "us-east-1"}
@@ -44,12 +45,13 @@ class S3Server:
         self.process = subprocess.Popen(
             command, env={**os.environ, **keys}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        for _ in range(200):
+        deadline = time.monotonic() + 60
+        while self.process.poll() is None and time.monotonic() < deadline:
             with socket.socket() as client:
                 if client.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.05)
-        raise TimeoutError("the S3 server did not start")
+        raise RuntimeError("the S3 server did not start")
 
     def kill(self) -> None:
         if self.process is not None:
@@ -72,10 +74,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     program = versitygw()
     if program is None:
         pytest.skip("no versitygw: run `make up` once, which builds it, or set SLIPWAY_VERSITYGW")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = S3Server(program, tmp_path_factory.mktemp("s3"), port)
+    server = S3Server(program, tmp_path_factory.mktemp("s3"), free_port())
     (server.data / BUCKET).mkdir()
     server.start()
     yield server

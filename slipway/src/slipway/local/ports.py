@@ -57,7 +57,7 @@ def check_free(ports: dict[str, int]) -> None:
     Raises:
         LocalPlatformError: one is taken; the message names the port and, where it can be seen, the holder.
     """
-    taken = [(name, port) for name, port in ports.items() if not _is_free(port)]
+    taken = [(name, port) for name, port in ports.items() if not is_free(port)]
     if not taken:
         return
     lines = [f"port {port} for {name} is taken by {_holder(port)}" for name, port in taken]
@@ -73,12 +73,13 @@ def find_base(count: int, candidates: Sequence[int] = range(20000, 32000, 100)) 
     At random, because two platforms that start at the same moment would find the same first one.
     """
     for base in random.sample(candidates, len(candidates)):
-        if all(_is_free(port) for port in Ports(base).all(count).values()):
+        if all(is_free(port) for port in Ports(base).all(count).values()):
             return base
     raise LocalPlatformError("No free range of ports was found.", f"Set {VARIABLE} to one.")
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nobody listens on this port of the loopback interface."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ from typing import Any
 import psycopg
 
 from slipway.local.binaries import find_postgres
+from slipway.testing.ports import free_port
 
 _SETTINGS = (
     "-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c timezone=America/New_York"
@@ -74,10 +74,3 @@ def postgres() -> Iterator[Database]:
             yield Database(f"postgresql://owner:{_PASSWORD}@127.0.0.1:{port}/postgres")
         finally:
             run("pg_ctl", "-m", "immediate", "stop")
-
-
-def free_port() -> int:
-    """Return a TCP port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
