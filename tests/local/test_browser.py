@@ -63,7 +63,7 @@ def test_an_asset_is_materialized_by_clicking(platform: Platform, page: Page, sc
     page.goto(f"{platform.web.url}/assets/raw_orders")
     page.get_by_text("Materialize", exact=True).first.click()
     expect(page.get_by_text(re.compile("Launched run", re.IGNORECASE)).first).to_be_visible()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not (fresh := runs_of(platform, "raw_orders") - known) and time.monotonic() < deadline:
         time.sleep(0.3)
     assert len(fresh) == 1

@@ -59,7 +59,7 @@ def probe(running: Platform) -> Probe:
     return made
 
 
-def retry_of(web: GraphQL, run: str, timeout: float = 90) -> str:
+def retry_of(web: GraphQL, run: str, timeout: float = 180) -> str:
     """Return the id of the run that the daemon launched in place of a lost one."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
@@ -149,7 +149,7 @@ def test_only_supervisord_killed_during_a_run(probe: Probe) -> None:
     platform = probe.platform
     boss = min((at for at in leftovers(platform.state)), key=lambda at: at.create_time())
     boss.kill()
-    boss.wait(10)
+    boss.wait(60)
     assert platform.slipway("status").returncode == 1
     assert "Clearing away what a crash left behind" in platform.up()
     probe.go_on()

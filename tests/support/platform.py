@@ -141,7 +141,7 @@ class Platform:
         """Kill one process the hard way, and wait until it is gone."""
         victim = psutil.Process(self.supervisor.process(process).pid)
         victim.kill()
-        victim.wait(10)
+        victim.wait(60)
 
     def kill_everything(self) -> None:
         """Kill every process of it the hard way, supervisord and runs included, as a power cut would."""
@@ -162,7 +162,7 @@ class Platform:
             time.sleep(0.3)
         raise AssertionError(f"run {run_id} is still {status} after {timeout} s")
 
-    def wait_until_up(self, process: str, timeout: float = 40) -> None:
+    def wait_until_up(self, process: str, timeout: float = 120) -> None:
         """Wait until supervisord has brought a process (back) up."""
         deadline = time.monotonic() + timeout
         while not self.supervisor.process(process).running:

@@ -35,7 +35,7 @@ def sleeper(name: str, **environment: str) -> Program:
     return Program(name, [sys.executable, "-c", code], environment)
 
 
-def wait(condition: Callable[[], object], seconds: float = 15) -> None:
+def wait(condition: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -76,7 +76,7 @@ def test_what_a_killed_supervisor_leaves_is_found_and_stopped(supervisor: Superv
     orphan = supervisor.process("one").pid
     boss = next(at for at in leftovers(supervisor.state) if at.pid != orphan)
     boss.kill()
-    boss.wait(5)
+    boss.wait(60)
     assert not supervisor.is_running()
     assert [at.pid for at in leftovers(supervisor.state)] == [orphan]
     assert stop_processes(leftovers(supervisor.state)) == 1

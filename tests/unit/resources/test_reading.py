@@ -226,9 +226,9 @@ def test_a_statement_over_its_limit_is_stopped(postgres):
 
 
 def test_a_slow_consumer_is_not_stopped_by_the_statement_limit(postgres):
-    reader = postgres.resource(statement_timeout_seconds=0.2).read("SELECT generate_series(1, 2000) AS n")
+    reader = postgres.resource(statement_timeout_seconds=2).read("SELECT generate_series(1, 2000) AS n")
     total = reader.read_next_batch().num_rows
-    postgres.rows("SELECT pg_sleep(0.4)")
+    postgres.rows("SELECT pg_sleep(2.5)")
     assert total + sum(batch.num_rows for batch in reader) == 2000
 
 
@@ -260,7 +260,7 @@ def test_connections_close_when_read_dropped_or_never_started(postgres):
     assert postgres.open_sessions() == 0
     reader = resource.read("SELECT generate_series(1, 5000) AS n")
     reader.read_next_batch()
-    assert postgres.open_sessions() == 1
+    assert postgres.open_sessions(1) == 1
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         del reader

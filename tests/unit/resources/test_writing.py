@@ -1,5 +1,6 @@
 import datetime as dt
 import threading
+import time
 import uuid
 from decimal import Decimal
 
@@ -198,6 +199,9 @@ def test_readers_see_old_or_new_and_never_less(revenue):
     resource.replace_partition("revenue", rows(*[2] * 500), **ONE_DAY)
     watcher = threading.Thread(target=watch)
     watcher.start()
+    while not seen:
+        assert watcher.is_alive()
+        time.sleep(0.05)
     for _ in range(8):
         resource.replace_partition("revenue", rows(*[3] * 500), **ONE_DAY)
     stop.set()
@@ -238,11 +242,11 @@ def test_a_backend_killed_while_rows_are_sent_writes_nothing(revenue):
 
 def test_a_slow_producer_is_not_stopped_by_the_statement_limit(revenue):
     def batches():
-        revenue.rows("SELECT pg_sleep(0.5)")
+        revenue.rows("SELECT pg_sleep(2.5)")
         yield rows(5).to_batches()[0]
 
     reader = pa.RecordBatchReader.from_batches(rows(5).schema, batches())
-    resource = revenue.resource(statement_timeout_seconds=0.3)
+    resource = revenue.resource(statement_timeout_seconds=2)
     assert resource.replace_partition("revenue", reader, **ONE_DAY) == ReplacedPartition(1, 1)
 
 

@@ -87,20 +87,19 @@ def test_readers_during_rewrites_see_one_version_or_the_other(storage) -> None:
     ]
     sums = {float(pa.compute.sum(table["w"]).as_py()) for table in versions}
     write(storage, versions[0])
-    stop = threading.Event()
+    stop, rewritten = threading.Event(), []
 
     def rewrite() -> None:
-        number = 0
         while not stop.is_set():
-            number += 1
-            write(storage, versions[number % 2])
+            rewritten.append(len(rewritten))
+            write(storage, versions[len(rewritten) % 2])
 
     writer = threading.Thread(target=rewrite)
     writer.start()
     seen = []
     try:
-        deadline = time.monotonic() + 3
-        while time.monotonic() < deadline:
+        deadline = time.monotonic() + 60
+        while (len(seen) < 6 or len(rewritten) < 6) and time.monotonic() < deadline:
             try:
                 seen.append(float(read(storage, pa.Table)["w"].to_numpy().sum()))
             except errors.ObjectChangedError:  # three times in a row: said, rather than mixed
@@ -108,7 +107,7 @@ def test_readers_during_rewrites_see_one_version_or_the_other(storage) -> None:
     finally:
         stop.set()
         writer.join()
-    assert len(seen) >= 3
+    assert len(seen) >= 6
     assert all(any(abs(total - expected) < 1e-6 for expected in sums) for total in seen)
 
 

@@ -172,7 +172,7 @@ def test_a_server_that_is_down_is_asked_for_a_while_and_then_named(s3, on_s3) ->
     s3.kill()
     start = time.monotonic()
     message = load_error(on_s3, errors.ServerUnreachableError)
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 90  # the library's own patience is three minutes
     assert "AWS_ENDPOINT_URL" in message
     with pytest.raises(errors.ServerUnreachableError) as raised:
         write(on_s3, FRAME)
