@@ -1,5 +1,5 @@
 # What each code location may reach, in every environment: modules/identity says what the words mean. An asset whose key begins with
-# the code location's name needs no mention here.
+# the code location's name needs no mention here. tests/config compares with the definitions.
 
 locals {
   code_locations = {
