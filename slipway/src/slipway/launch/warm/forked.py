@@ -4,6 +4,7 @@ Imported by multiprocessing's fork server and by nothing else; what is imported 
 anything in it has a thread of its own or a connection.
 """
 
+import gc
 import importlib
 import importlib.util
 import logging
@@ -38,6 +39,8 @@ def _load() -> None:
             importlib.import_module(name)
         except ModuleNotFoundError as error:
             logging.getLogger(__name__).info("not loaded beforehand: %s (%s)", name, error)
+    # A run's collections then leave alone what was loaded here, and its pages shared.
+    gc.freeze()
 
 
 if TARGET_VARIABLE in os.environ:
