@@ -1,5 +1,6 @@
 """The platform that the local suite runs on, started once; tests that break it start their own."""
 
+import datetime as dt
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -33,3 +34,13 @@ def platform(state_path: Path) -> Iterator[Platform]:
         done = running.slipway("clean", "--yes")
         assert done.returncode == 0, done.stderr
         assert not state_path.exists()
+
+
+@pytest.fixture(scope="session")
+def last_day(platform: Platform) -> dt.date:
+    """The last day of the demo's feed, which the first run filled: yesterday, unless midnight (UTC) has passed since."""
+    query = "SELECT max((received_at AT TIME ZONE 'UTC')::date) FROM orders"
+    with platform.connect("order_entry") as connection:
+        (day,) = connection.execute(query).fetchone() or (None,)
+    assert isinstance(day, dt.date)
+    return day

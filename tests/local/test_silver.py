@@ -27,17 +27,18 @@ def said(platform: Platform, run: str) -> dict[str, Any]:
     }
 
 
-def test_a_days_run_reads_the_window_and_a_rebuild_gives_the_same_bytes(platform: Platform) -> None:
+def test_a_days_run_reads_the_window_and_a_rebuild_gives_the_same_bytes(
+    platform: Platform, last_day: dt.date
+) -> None:
     file = platform.state.s3 / "buckets" / "assets" / "silver_orders.parquet"
     before = file.read_bytes()
-    day = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
-    merged = said(platform, launch(platform, {}, day=day.isoformat()))
+    merged = said(platform, launch(platform, {}, day=last_day.isoformat()))
     # The window; and days that another test has materialized without silver.
     assert (merged["mode"], merged["days_read"]) == (
         "merged",
         4 + len(json.loads(merged["days_before_window"])),
     )
-    assert merged["watermark"].startswith(day.isoformat())
+    assert merged["watermark"].startswith(last_day.isoformat())
     assert file.read_bytes() == before
     refresh = {"ops": {"silver_orders": {"config": {"full_refresh": True}}}}
     rebuilt = said(platform, launch(platform, refresh, asset="silver_orders"))
