@@ -3,7 +3,7 @@
 import pytest
 
 from slipway.alerts.causes import FORGET_SECONDS, MOST_CAUSES, MOST_SUBJECTS, Failure, Ledger
-from slipway.alerts.fingerprints import RootError, fingerprint, root_error
+from slipway.alerts.fingerprints import LONGEST, RootError, fingerprint, root_error
 
 
 def error(message: str, name: str = "ValueError") -> dict[str, object]:
@@ -35,11 +35,21 @@ def test_the_innermost_error_is_the_root() -> None:
     assert root_error(None, "The run's process was lost\nsomewhere").line == "The run's process was lost"
 
 
+def test_the_last_of_several_causes_is_the_root_by_the_name_of_its_class_and_as_much_as_can_be_read() -> None:
+    causes = [
+        {"className": "DagsterError", "message": "DagsterError: the step failed"},
+        {"className": "psycopg.errors.DiskFull", "message": f"{'no room ' * 100}\nHINT: none"},
+    ]
+    found = root_error({"className": "E", "message": "e", "causes": causes})
+    assert found == RootError("DiskFull", ("no room " * 100)[:LONGEST])
+
+
 @pytest.mark.parametrize(
     "other",
     [
         "ValueError: 17 rows of 2026-01-02 have no country in run 0a1b2c3d-0000-4000-8000-0a1b2c3d4e5f",
         "ValueError: 3 rows of 2025-12-31 have no country in run ffffffff-0000-4000-8000-0a1b2c3d4e5f",
+        "ValueError: 3 rows of 2025-12-31 have no country in run FFFFFFFF-0000-4000-8000-0A1B2C3D4E5F",
     ],
 )
 def test_what_varies_by_chance_is_no_other_cause(other: str) -> None:
@@ -53,6 +63,10 @@ def test_what_varies_by_chance_is_no_other_cause(other: str) -> None:
 def test_a_telling_error_in_two_steps_is_one_cause_and_a_meagre_one_is_two() -> None:
     telling = RootError("OperationalError", "connection to server at 10.0.0.1 failed: Connection refused")
     meagre = RootError("KeyError", "KeyError: 'amount'")
+    owned = [
+        fingerprint("run", "orders", owners, telling, "a") for owners in (("x", "y"), ("y", "x"), ("x",))
+    ]
+    assert owned[0] == owned[1] != owned[2]
     assert fingerprint("run", "orders", (), telling, "a") == fingerprint("run", "orders", (), telling, "b")
     assert fingerprint("run", "orders", (), meagre, "a") != fingerprint("run", "orders", (), meagre, "b")
     assert fingerprint("run", "orders", (), meagre, "a[1]") == fingerprint(
@@ -143,5 +157,29 @@ def test_the_ledger_is_bounded_and_survives_being_written() -> None:
     for number in range(MOST_CAUSES + 50):
         ledger.fail(failure(f"step:orders/{number}@", f"k{number}", at=200 + number), 200 + number)
     assert len(ledger.causes) == MOST_CAUSES
+    # What has failed longest ago has made room.
+    assert "c1" not in ledger.causes
+    assert f"k{MOST_CAUSES + 49}" in ledger.causes
     assert Ledger.load(ledger.dump()).causes == ledger.causes
     assert len(ledger.forget_old(FORGET_SECONDS + 10_000)) == MOST_CAUSES
+
+
+def test_what_goes_on_is_never_forgotten_and_what_does_not_is_two_weeks_after_it_was_noticed() -> None:
+    ledger = Ledger()
+    ledger.fail(failure("freshness:a", "late", at=50, kind="freshness"), 100)
+    ledger.fail(failure("step:orders/a@", "failed", at=50), 100)
+    assert ledger.forget_old(FORGET_SECONDS + 100) == []
+    assert [cause.key for cause in ledger.forget_old(FORGET_SECONDS + 101)] == ["failed"]
+
+
+def test_a_recovery_before_the_newest_failure_is_none() -> None:
+    ledger = Ledger()
+    ledger.fail(failure("step:orders/a@", at=100), 100)
+    ledger.fail(failure("step:orders/a@", at=150), 150)
+    # Told late: it had failed before.
+    ledger.fail(failure("step:orders/a@", at=50), 160)
+    ledger.recover("step:orders/a@", 120)
+    assert ledger.causes["c1"].ended is None
+    assert (ledger.causes["c1"].first, ledger.causes["c1"].last) == (50, 150)
+    ledger.recover("step:orders/a@", 151)
+    assert ledger.causes["c1"].ended == 151

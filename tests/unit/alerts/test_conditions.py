@@ -132,6 +132,14 @@ def test_schedules_fail_as_sensors_do(conditions: Conditions) -> None:
     assert opened(conditions, "sensor", "schedule") == {"sensor:orders/arrivals"}
 
 
+def test_a_tick_that_ends_after_a_later_one_is_not_passed_over(conditions: Conditions) -> None:
+    for first in ("STARTED", "FAILURE"):
+        ticks = [tick(1, first), tick(2, "FAILURE")]
+        take_repository(conditions.ledger, conditions.memory, "orders", repository(ticks, None), NOW)
+    (cause,) = conditions.ledger.causes.values()
+    assert cause.count == 2
+
+
 def test_a_sensor_that_was_removed_fails_no_more_and_those_of_other_locations_go_on(
     conditions: Conditions,
 ) -> None:

@@ -69,3 +69,7 @@ def test_an_unknown_verdict_is_a_bad_row_and_ten_are_shown() -> None:
     assert result.metadata["bad_rows"].value == 40
     assert len(first(result)) == 10
     assert result.description.endswith("p08, p09 and 30 more")
+    ten = pa.table({"n": list(range(10))})
+    labels = pa.array([f"p{n:02}" for n in range(10)])
+    result = all_rows("a", ten, pa.array([None] * 10, pa.bool_()), "known", ["n"], parts=labels)
+    assert result.description.endswith("p08, p09")
