@@ -47,6 +47,8 @@ class KubernetesApi:
     refuse: tuple[int, str] | None = None
     refuse_lists: tuple[int, str] | None = None
     refuse_posts: tuple[int, str] | None = None
+    # So many requests from now on get no good answer.
+    outage: int = 0
     asked: list[str] = field(default_factory=list)
     # Whether Jobs are carried out, as processes of this machine.
     runs_jobs: bool = False
@@ -151,6 +153,10 @@ def kubernetes_api() -> Iterator[KubernetesApi]:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
             api.asked.append(f"{self.command} {url.path}")
+            if api.outage:
+                api.outage -= 1
+                self.send_error(503)
+                return
             refused = api.refuse or (api.refuse_lists if "jobs/" not in url.path else None)
             refused = refused or (api.refuse_posts if self.command == "POST" else None)
             if refused:

@@ -14,12 +14,13 @@ from slipway.testing.ports import free_port
 
 
 @contextmanager
-def redis_server(folder: Path) -> Iterator[str]:
-    """Run Redis on a free port of this machine; yields its URL. Skips the test where there is no Redis."""
+def redis_server(folder: Path, port: int | None = None) -> Iterator[str]:
+    """Run Redis on a port of this machine, or a free one; yields its URL. Skips the test where there is no Redis."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("no redis-server here; on Debian: apt install redis-server")
-    port = free_port()
+    if port is None:
+        port = free_port()
     options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(folder)]
     with folder.joinpath("redis.log").open("wb") as log:
         process = subprocess.Popen([program, *options], stdout=log, stderr=log)

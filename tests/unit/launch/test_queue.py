@@ -149,6 +149,10 @@ def marks(tmp_path: Path) -> list[str]:
     return [" ".join(line.split()[:2]) for line in lines]
 
 
+def port_of(broker: str) -> int:
+    return int(broker.rpartition(":")[2].partition("/")[0])
+
+
 def the_run(instance: dg.DagsterInstance) -> dg.DagsterRun:
     (run,) = instance.get_runs()
     return run
@@ -221,6 +225,43 @@ def test_a_redis_that_forgot_everything_loses_nothing(
 
 
 @pytest.mark.long
+def test_steps_go_on_without_redis_and_wait_for_it(
+    instance: dg.DagsterInstance,
+    api: KubernetesApi,
+    broker: str,
+    new_worker: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    api.environment["SLIPWAY_TEST_SECONDS"] = "20"
+    new_worker(concurrency=1)
+    with in_background(instance, tmp_path) as run:
+        until(lambda: "begin first" in marks(tmp_path), "the long step begins")
+        redis.Redis.from_url(broker).shutdown(nosave=True)
+        time.sleep(8)
+        with redis_server(tmp_path, port_of(broker)):
+            assert run.wait(300) == 0
+    assert the_run(instance).status == dg.DagsterRunStatus.SUCCESS, messages(instance)
+    done = marks(tmp_path)
+    assert sorted(done) == ["begin first", "begin second", "end first", "end second"], "each once"
+    # The worker kept its place in the queue.
+    assert [mark.split()[0] for mark in done] == ["begin", "end", "begin", "end"]
+
+
+@pytest.mark.long
+def test_a_step_that_can_t_be_queued_waits(
+    instance: dg.DagsterInstance, broker: str, new_worker: Callable[..., Any], tmp_path: Path
+) -> None:
+    redis.Redis.from_url(broker).shutdown(nosave=True)
+    with in_background(instance, tmp_path) as run:
+        until(lambda: instance.get_runs() and "The step waits" in messages(instance), "steps wait")
+        with redis_server(tmp_path, port_of(broker)):
+            new_worker(concurrency=2)
+            assert run.wait(300) == 0
+    assert the_run(instance).status == dg.DagsterRunStatus.SUCCESS, messages(instance)
+    assert sorted(marks(tmp_path)) == ["begin first", "begin second", "end first", "end second"], "each once"
+
+
+@pytest.mark.long
 def test_a_run_that_is_ended_leaves_nothing_to_do(
     instance: dg.DagsterInstance, api: KubernetesApi, new_worker: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -257,6 +298,8 @@ def test_places(broker: str) -> None:
     assert not places.take("step", "two")
     assert not places.keep("step", "two")
     assert places.keep("step", "one")
+    redis.Redis.from_url(broker).flushall()
+    assert places.keep("step", "one"), "whoever has a step keeps it in a Redis that has forgotten it"
     assert places.put_back("step", "one")
     assert places.take("step", "two")
     places.leave("step", "one")

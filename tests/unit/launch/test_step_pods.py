@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 
 from slipway.launch import k8s_job_executor
+from slipway.launch.kubernetes import steps
 from slipway.launch.kubernetes.client import KubernetesUnreachableError
 from slipway.launch.kubernetes.steps import STEP_FAILURE_REASON_TAG
 from slipway.launch.step_pods import KubernetesMissingError
@@ -134,6 +135,30 @@ def test_a_step_that_loses_its_pod_fails_and_says_so(
     assert finished.tags[STEP_FAILURE_REASON_TAG] == "PodDeleted"
     (failed,) = instance.all_logs(finished.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     assert "PodDeleted" in str(failed.dagster_event)
+
+
+def test_a_step_waits_for_an_api_that_does_not_answer_and_its_run_goes_on(
+    instance: dg.DagsterInstance, api: KubernetesApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "HEALTH_SECONDS", 1)
+    api.outage = 3
+    finished = run(instance, two_pods)
+    assert finished.status == dg.DagsterRunStatus.SUCCESS
+    said = "\n".join(entry.message for entry in instance.all_logs(finished.run_id))
+    assert said.count("The step waits, and is begun when there is an answer again.") == 1
+    assert "The Kubernetes API can't be asked to read pod" in said
+    assert len(api.jobs) == 2
+
+
+def test_a_step_that_waited_and_is_refused_fails_with_the_reason(
+    instance: dg.DagsterInstance, api: KubernetesApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "HEALTH_SECONDS", 1)
+    api.outage, api.refuse_posts = 1, (403, "exceeded quota: runs")
+    finished = run(instance, two_pods)
+    assert finished.status == dg.DagsterRunStatus.FAILURE
+    failed = instance.all_logs(finished.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    assert "exceeded quota: runs" in str(failed[0].dagster_event)
 
 
 def test_definitions_with_it_load_without_the_client_of_kubernetes() -> None:

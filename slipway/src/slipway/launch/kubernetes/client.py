@@ -113,6 +113,21 @@ class KubernetesClient(DagsterKubernetesClient):
         except urllib3.exceptions.HTTPError as error:
             raise KubernetesUnreachableError(_told(f"read pod {namespace}/{name}", error)) from error
 
+    def get_pod_by_name(self, pod_name: str, namespace: str) -> Any:
+        """Return a pod (V1Pod): an executor asks so for its own, which its steps go with.
+
+        Raises:
+            ApiException: the API refused, or there is none.
+        """
+        try:
+            return self.core_api.read_namespaced_pod(pod_name, namespace)
+        except ApiException as error:
+            if is_passing(error):
+                raise KubernetesUnreachableError(_told(f"read pod {namespace}/{pod_name}", error)) from error
+            raise
+        except urllib3.exceptions.HTTPError as error:
+            raise KubernetesUnreachableError(_told(f"read pod {namespace}/{pod_name}", error)) from error
+
     def find_pods(self, label_selector: str, namespace: str) -> list[Any]:
         """Return the pods (V1Pod) with these labels; none without the right to list them."""
         what = f"list the pods with {label_selector} in {namespace}"

@@ -1,18 +1,21 @@
 """Steps as Kubernetes Jobs: what the executors of `step_pods.py` and of the queue's lane are made of."""
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import dagster as dg
+from dagster._core.events import EngineEventData
 from dagster._core.executor.step_delegating import CheckStepHealthResult, StepDelegatingExecutor
 from dagster_k8s import K8sRunLauncher
 from dagster_k8s import k8s_job_executor as dagsters_executor
+from dagster_k8s.client import DagsterK8sUnrecoverableAPIError
 from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.executor import K8sStepHandler
 from dagster_k8s.job import UserDefinedDagsterK8sConfig, get_user_defined_k8s_config
 
 from slipway.launch.kubernetes.causes import explain
-from slipway.launch.kubernetes.client import KubernetesClient
+from slipway.launch.kubernetes.client import KubernetesClient, KubernetesUnreachableError
 from slipway.launch.kubernetes.launcher import SlipwayK8sRunLauncher
 from slipway.launch.stamps import stamp_run
 from slipway.launch.step_pods import sleep_seconds
@@ -64,14 +67,18 @@ class StampingExecutor(StepDelegatingExecutor):
 class SlipwayStepHandler(K8sStepHandler):
     """Launches a step as a Job; keeps it within the launcher's bounds, and says why its pod was lost."""
 
+    OUT_OF_REACH: ClassVar[tuple[type[Exception], ...]] = (KubernetesUnreachableError,)
+    """What a step waits for the end of. An executor ends its run, and all steps of it, at whatever else `launch_step` raises."""
+
     _api_client: KubernetesClient
+    _unmade: set[str]
 
     @classmethod
     def like(cls, other: K8sStepHandler, **settings: Any) -> "SlipwayStepHandler":
         """Return a handler with the configuration of another; `settings` are its further attributes, `_api_client` a maker."""
         made = cls.__new__(cls)
         client = settings.pop("_api_client", KubernetesClient)
-        made.__dict__.update(other.__dict__, _api_client=client(), **settings)
+        made.__dict__.update(other.__dict__, _api_client=client(), _unmade=set(), **settings)
         return made
 
     def _get_container_context(self, step_handler_context: "StepHandlerContext") -> K8sContainerContext:
@@ -100,6 +107,8 @@ class SlipwayStepHandler(K8sStepHandler):
     def check_step_health(self, step_handler_context: "StepHandlerContext") -> CheckStepHealthResult:
         """Tell whether the step's pod is alive, and if not, why; raise if the API gives no answer."""
         name = self._get_k8s_step_job_name(step_handler_context)
+        if name in self._unmade:
+            return self._launch_again(step_handler_context)
         namespace = str(self._get_container_context(step_handler_context).namespace)
         job = self._api_client.read_job(name, namespace)
         if job is not None and not job.status.failed:
@@ -110,6 +119,39 @@ class SlipwayStepHandler(K8sStepHandler):
             run_id = step_handler_context.dagster_run.run_id
             step_handler_context.instance.add_run_tags(run_id, {STEP_FAILURE_REASON_TAG: cause.reason})
         return CheckStepHealthResult.unhealthy(str(cause or f"Kubernetes Job {name} failed."))
+
+    def launch_step(self, step_handler_context: "StepHandlerContext") -> Iterator[dg.DagsterEvent]:
+        """Make the step's Job; if nobody answers, it is made at a later look at the step's health."""
+        try:
+            yield from self._make(step_handler_context)
+        except self.OUT_OF_REACH as error:
+            self._unmade.add(self._get_k8s_step_job_name(step_handler_context))
+            self._say(
+                step_handler_context,
+                f"The step waits, and is begun when there is an answer again. {_told(error)}",
+            )
+
+    def _make(self, step_handler_context: "StepHandlerContext") -> Iterator[dg.DagsterEvent]:
+        yield from super().launch_step(step_handler_context)
+
+    def _launch_again(self, step_handler_context: "StepHandlerContext") -> CheckStepHealthResult:
+        try:
+            for _ in self._make(step_handler_context):
+                pass
+        except self.OUT_OF_REACH:
+            return CheckStepHealthResult.healthy()
+        except DagsterK8sUnrecoverableAPIError as refused:
+            return CheckStepHealthResult.unhealthy(str(refused))
+        self._unmade.discard(self._get_k8s_step_job_name(step_handler_context))
+        return CheckStepHealthResult.healthy()
+
+    def _say(self, context: "StepHandlerContext", message: str) -> None:
+        step = context.get_step_context(self._get_step_key(context))
+        dg.DagsterEvent.engine_event(step, message, EngineEventData())
+
+
+def _told(error: Exception) -> str:
+    return str(error) if isinstance(error, KubernetesUnreachableError) else f"{type(error).__name__}: {error}"
 
 
 def _checked(config: Any) -> dict[str, Any]:

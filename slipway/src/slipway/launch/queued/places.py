@@ -24,6 +24,13 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
 return 1
 """
+# KEYS[1] becomes ARGV[1] for ARGV[2] seconds, unless it is something else.
+_HOLD = """
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) then return 1 end
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return 1
+"""
 
 
 class Places:
@@ -34,6 +41,7 @@ class Places:
             url, decode_responses=True, socket_timeout=10, socket_connect_timeout=5, health_check_interval=30
         )
         self._exchange = self._redis.register_script(_EXCHANGE)
+        self._hold = self._redis.register_script(_HOLD)
 
     def queue(self, job_name: str) -> None:
         """Let a step wait; forgets whoever had it."""
@@ -54,8 +62,9 @@ class Places:
         return self._change(job_name, QUEUED, _TAKEN + worker, TAKEN_SECONDS)
 
     def keep(self, job_name: str, worker: str) -> bool:
-        """Renew this worker's place; return whether it still has the step."""
-        return self._change(job_name, _TAKEN + worker, _TAKEN + worker, TAKEN_SECONDS)
+        """Renew this worker's place, also in a Redis that has forgotten it; return whether it still has the step."""
+        taken = _TAKEN + worker
+        return bool(self._hold(keys=[_key(job_name)], args=[taken, TAKEN_SECONDS]))
 
     def put_back(self, job_name: str, worker: str) -> bool:
         """Let a step that this worker has wait again; return whether it had it."""

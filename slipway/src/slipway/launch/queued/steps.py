@@ -1,13 +1,15 @@
 """The executor's side of the queue: puts steps into it, and sees to it that none is lost."""
 
+import logging
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import kubernetes.client
-from dagster._core.events import EngineEventData
+import redis
 from dagster._core.executor.step_delegating import CheckStepHealthResult, StepDelegatingExecutor
+from kombu.exceptions import OperationalError
 
 from slipway.launch.kubernetes.client import KubernetesClient
 from slipway.launch.kubernetes.steps import SlipwayStepHandler, executor_over
@@ -17,6 +19,8 @@ from slipway.launch.queued.places import QUEUED, Places, refusal
 if TYPE_CHECKING:
     from dagster._core.executor.step_delegating.step_handler.base import StepHandlerContext
 
+logger = logging.getLogger(__name__)
+_NO_BROKER = (redis.RedisError, OperationalError)
 # Of a message that the broker would not take: half a minute of attempts.
 _RETRY = {"max_retries": 15, "interval_start": 0.5, "interval_step": 0.5, "interval_max": 3}
 
@@ -69,11 +73,13 @@ class QueueingClient(KubernetesClient):
 class QueuedStepHandler(SlipwayStepHandler):
     """Launches a step through a queue."""
 
+    OUT_OF_REACH = (*SlipwayStepHandler.OUT_OF_REACH, *_NO_BROKER)
+
     _api_client: QueueingClient
     _broker: Broker
     _seen: set[str]
 
-    def launch_step(self, step_handler_context: "StepHandlerContext") -> Iterator[dg.DagsterEvent]:
+    def _make(self, step_handler_context: "StepHandlerContext") -> Iterator[dg.DagsterEvent]:
         """Put the step into the queue that its tags name."""
         key = self._get_step_key(step_handler_context)
         tags = step_handler_context.step_tags[key]
@@ -81,11 +87,23 @@ class QueuedStepHandler(SlipwayStepHandler):
         client.queue = queue_of(tags)
         client.priority = priority_of(tags, step_handler_context.dagster_run.tags)
         self._say(step_handler_context, f'Step "{key}" waits in the queue "{client.queue}".')
-        yield from super().launch_step(step_handler_context)
+        yield from super()._make(step_handler_context)
 
     def check_step_health(self, step_handler_context: "StepHandlerContext") -> CheckStepHealthResult:
-        """Tell whether the step waits, runs or was lost; a step whose worker is gone is put into the queue again."""
+        """Tell whether the step waits, runs or was lost; a step whose worker is gone is put into the queue again.
+
+        While the queue's Redis is out of reach nobody knows, and all goes on: what it has forgotten then is seen later.
+        """
+        try:
+            return self._look(step_handler_context)
+        except _NO_BROKER as error:
+            logger.warning("The queue's Redis is out of reach: %s", error)
+            return CheckStepHealthResult.healthy()
+
+    def _look(self, step_handler_context: "StepHandlerContext") -> CheckStepHealthResult:
         name = self._get_k8s_step_job_name(step_handler_context)
+        if name in self._unmade:
+            return self._launch_again(step_handler_context)
         place = self._broker.places.look(name)
         if refused := refusal(place):
             return CheckStepHealthResult.unhealthy(refused)
@@ -99,7 +117,10 @@ class QueuedStepHandler(SlipwayStepHandler):
         over = name in self._seen and (job is None or job.status.succeeded or job.status.failed)
         if place is None and not over:
             self._say(step_handler_context, f"The worker that had {name} is gone; the step is queued again.")
+            # Its place is written before its message is sent: half of that would look like a step that waits.
+            self._unmade.add(name)
             self._api_client.send_again(name)
+            self._unmade.discard(name)
         if job is None and not over:
             return CheckStepHealthResult.healthy()
         return super().check_step_health(step_handler_context)
@@ -108,10 +129,6 @@ class QueuedStepHandler(SlipwayStepHandler):
         """Take the step out of the queue, and end its pod."""
         self._broker.places.withdraw(self._get_k8s_step_job_name(step_handler_context))
         yield from super().terminate_step(step_handler_context)
-
-    def _say(self, context: "StepHandlerContext", message: str) -> None:
-        step = context.get_step_context(self._get_step_key(context))
-        dg.DagsterEvent.engine_event(step, message, EngineEventData())
 
 
 def queued_executor(context: dg.InitExecutorContext) -> StepDelegatingExecutor:

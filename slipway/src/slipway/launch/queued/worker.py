@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import redis
 from celery import Celery, signals
+from celery.exceptions import Reject
 from dagster_k8s.client import DagsterK8sUnrecoverableAPIError
 
 from slipway.launch.kubernetes.client import KubernetesClient, KubernetesUnreachableError
@@ -44,7 +46,7 @@ class Worker:
         name = manifest["metadata"]["name"]
         # Not the process: a copy of the message in another thread of it is another worker.
         worker = uuid4().hex
-        if not self._places.take(name, worker):
+        if not self._take(name, worker):
             logger.info("%s is another worker's, or its run is over", name)
             return
         logger.info("%s begins", name)
@@ -63,13 +65,35 @@ class Worker:
                 logger.exception("%s was refused", name)
                 self._places.refuse(name, str(error))
                 return
-            except KubernetesUnreachableError as error:
+            except (KubernetesUnreachableError, redis.RedisError) as error:
                 logger.warning("%s: %s", name, error)
             if not self._go_on(task, name, namespace, worker):
                 return
 
+    def _take(self, name: str, worker: str) -> bool:
+        """Take a step; return whether it was there to be taken.
+
+        Raises:
+            Reject: Redis is out of reach, and the worker is to end: the message is for another.
+        """
+        while True:
+            try:
+                return self._places.take(name, worker)
+            except redis.RedisError as error:
+                logger.warning("%s waits for Redis: %s", name, error)
+                if self._ending.wait(POLL_SECONDS):
+                    raise Reject(error, requeue=True) from error
+
     def _go_on(self, task: Any, name: str, namespace: str, worker: str) -> bool:
-        """Wait for a moment; return whether the step still is this worker's."""
+        """Wait for a moment; return whether the step still is this worker's, as far as anybody knows."""
+        try:
+            return self._still_has(task, name, namespace, worker)
+        except redis.RedisError as error:
+            # It holds its place in the queue: another step that began now would be one too many.
+            logger.warning("%s goes on without Redis: %s", name, error)
+            return not self._ending.is_set()
+
+    def _still_has(self, task: Any, name: str, namespace: str, worker: str) -> bool:
         if self._ending.wait(POLL_SECONDS):
             if self._places.put_back(name, worker):
                 self._send_again(task)
