@@ -99,7 +99,7 @@ def policies(environment: str) -> list[Any]:
 def test_the_policies_say_what_the_table_says(environment: str, row: str) -> None:
     own = pods(environment)
     if row not in own:
-        assert row in {"postgres", "redis", "s3", "runs with step pods", "warm-worker"}, (
+        assert row in {"flower", "postgres", "redis", "s3", "runs with step pods", "warm-worker"}, (
             f"{environment} has no pods for {row}"
         )
         pytest.skip(f"{environment} has managed services, or no location of that kind")

@@ -31,6 +31,9 @@ matchExpressions:
 {{- define "platform.pods.queueWorkers" -}}
 matchLabels: {app.kubernetes.io/name: queue-worker, app.kubernetes.io/instance: {{ .Release.Name }}}
 {{- end }}
+{{- define "platform.pods.flower" -}}
+matchLabels: {app.kubernetes.io/name: flower, app.kubernetes.io/instance: {{ .Release.Name }}}
+{{- end }}
 {{- define "platform.pods.redis" -}}
 matchLabels: {app.kubernetes.io/name: redis, app.kubernetes.io/part-of: slipway}
 {{- end }}
