@@ -7,6 +7,9 @@ list below; a project adds to it, or takes something back, in its pyproject.toml
     leave_out = ["botocore/data/*"]
     keep = ["botocore/data/s3/*", "pyarrow/*_s3*"]
 
+Of some packages the bytecode alone is kept (COMPILED): what programs wrote, and tables. Python imports it as it is; a traceback
+has files and lines, not their text. `keep` holds for these, too.
+
 Patterns are paths below site-packages; `*` stands for any characters, `/` too. `keep` goes first.
 
 Does not belong here: which packages are installed (the project's lock).
@@ -59,9 +62,26 @@ LEAVE_OUT = (
     # Arrow's own S3 client, 17 MB: slipway's storage goes through obstore. `pyarrow.fs.S3FileSystem` then says that it isn't there.
     "pyarrow/_s3fs.*",
     "pyarrow/libarrow_s3*",
+    # The client of Kubernetes a second time, for asyncio, 41 MB: neither Dagster nor slipway imports it.
+    "kubernetes/aio/*",
+    # Extensions that only the tests of numpy and Arrow load.
+    "numpy/_core/_simd.*",
+    "numpy/_core/_*_tests.*",
+    "pyarrow/_pyarrow_cpp_tests.*",
+    # What a browser's debugger reads of the web UI, 22 MB.
+    "dagster_webserver/*.map",
     # Example data and fonts of the web back end.
     "matplotlib/mpl-data/sample_data/*",
     "matplotlib/backends/web_backend/*",
+)
+# Packages whose sources were written by a generator, or are tables of data.
+COMPILED = (
+    "kubernetes/client/*.py",
+    "google/protobuf/*.py",
+    "pygments/*.py",
+    "wcwidth/*.py",
+    "antlr4/*.py",
+    "fontTools/*.py",
 )
 # An environment's scripts for shells, and what its installer notes.
 _SCRIPTS = ("activate*", "deactivate*", "pydoc.bat", "*.lock", "CACHEDIR.TAG", "uv.lock", ".gitignore")
@@ -75,6 +95,7 @@ def main(folder: Path, pyproject: Path) -> None:
     settings = tomllib.loads(pyproject.read_text()).get("tool", {}).get("slipway", {}).get("image", {})
     packages = next(folder.glob("lib/python3*/site-packages"), folder)
     remove(packages, (*LEAVE_OUT, *settings.get("leave_out", ())), settings.get("keep", ()))
+    compiled_only(packages, settings.get("keep", ()))
     forget_times(packages)
     for pattern in _SCRIPTS:
         for file in (*folder.glob(pattern), *folder.glob(f"bin/{pattern}")):
@@ -100,6 +121,19 @@ def remove(packages: Path, leave_out: Iterable[str], keep: Iterable[str]) -> Non
                 path.rmdir()
         elif _matches(_source(name), leave_out) and not _matches(_source(name), keep):
             path.unlink()
+
+
+def compiled_only(packages: Path, keep: Iterable[str]) -> None:
+    """Put the bytecode of COMPILED in the place of its sources, where Python looks for modules without any (PEP 3147)."""
+    keep = tuple(keep)
+    for bytecode in sorted(packages.rglob("__pycache__/*.pyc")):
+        name = _source(bytecode.relative_to(packages).as_posix())
+        if _matches(name, COMPILED) and not _matches(name, keep):
+            (packages / name).unlink()
+            bytecode.rename(packages / f"{name}c")
+    for folder in sorted(packages.rglob("__pycache__")):
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def forget_times(packages: Path) -> None:

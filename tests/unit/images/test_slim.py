@@ -3,6 +3,8 @@
 import _ctypes
 import importlib.util
 import os
+import py_compile
+import re
 import shutil
 import subprocess
 import sys
@@ -128,3 +130,28 @@ def test_when_a_package_s_sources_changed_is_forgotten(slim: ModuleType, tmp_pat
     assert not (packages / "own-1.dist-info/uv_cache.json").exists()
     assert (packages / "own-1.dist-info/RECORD").read_text() == "own/a.py,sha256=x,3\n"
     assert (packages / "other-1.dist-info/RECORD").read_text() == "other-1.dist-info/RECORD"
+
+
+def test_generated_modules_are_imported_without_their_sources(slim: ModuleType, tmp_path: Path) -> None:
+    packages = environment(
+        tmp_path, "kubernetes/client/models/v1_pod.py", "kubernetes/watch.py", "pygments/a.py"
+    )
+    for source in ("kubernetes/client/models/v1_pod.py", "kubernetes/watch.py", "pygments/a.py"):
+        (packages / source).write_text("def fail():\n    raise RuntimeError('here')\n")
+        py_compile.compile(
+            str(packages / source), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+        )
+    run(slim, tmp_path, '[tool.slipway.image]\nkeep = ["pygments/*"]\n')
+    tag = f"{sys.implementation.cache_tag}.pyc"
+    assert left(packages) == {
+        "kubernetes/client/models/v1_pod.pyc",
+        "kubernetes/watch.py",
+        f"kubernetes/__pycache__/watch.{tag}",
+        "pygments/a.py",
+        f"pygments/__pycache__/a.{tag}",
+    }
+    code = "from kubernetes.client.models import v1_pod; v1_pod.fail()"
+    said = subprocess.run(
+        [sys.executable, "-S", "-c", code], cwd=packages, capture_output=True, text=True, check=False
+    )
+    assert re.search(r"v1_pod\.py\", line 2, in fail\nRuntimeError: here", said.stderr)

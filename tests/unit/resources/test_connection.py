@@ -55,7 +55,7 @@ def test_any_driver_of_the_url_is_accepted(postgres, driver):
     assert postgres.resource(url=url).read_table("SELECT 1 AS x")["x"].to_pylist() == [1]
     with postgres.resource(url=url).engine() as engine, engine.connect() as connection:
         assert connection.execute(sa.text("SELECT 1")).scalar() == 1
-        assert connection.dialect.driver == "psycopg"
+        assert connection.dialect.driver == "psycopg2"
 
 
 def test_parameters_of_the_url_reach_the_server(postgres):

@@ -5,7 +5,7 @@ import os
 import sys
 from datetime import UTC, date, datetime, timedelta
 
-import psycopg
+import psycopg2
 
 from orders.demo.history import History
 from orders.demo.load import TablesInTheWayError, load
@@ -50,7 +50,7 @@ def _load(options: argparse.Namespace) -> int:
     history = History(options.orders, options.seed, options.until)
     try:
         load(url, history, replace=options.replace, say=_say)
-    except (TablesInTheWayError, psycopg.Error) as error:
+    except (TablesInTheWayError, psycopg2.Error) as error:
         return _fail(f"{str(error).strip()}\nNothing was loaded.")
     return 0
 

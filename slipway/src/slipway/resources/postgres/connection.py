@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 def parsed_url(url: str) -> "URL":
-    """Return `url` as SQLAlchemy's, with psycopg 3 as the driver, whatever driver it names.
+    """Return `url` as SQLAlchemy's, with psycopg2 as the driver, whatever driver it names.
 
     Raises:
         UrlError: it is no Postgres URL or names no database. The message never repeats the URL,
@@ -57,7 +57,7 @@ def parsed_url(url: str) -> "URL":
         raise errors.UrlError(f"the URL is one of {parsed.get_backend_name()}, not of Postgres: {form}")
     if not parsed.database:
         raise errors.UrlError(f"the URL names no database: {form}")
-    return parsed.set(drivername="postgresql+psycopg")
+    return parsed.set(drivername="postgresql+psycopg2")
 
 
 @dataclass(frozen=True)
@@ -140,8 +140,8 @@ class Server:
 
     def _conninfo(self) -> str:
         """Return libpq's `name=value` form: in a URL, libpq and SQLAlchemy differ about spaces and plus signs."""
-        from psycopg import ProgrammingError  # noqa: PLC0415
-        from psycopg.conninfo import make_conninfo  # noqa: PLC0415
+        from psycopg2 import ProgrammingError  # noqa: PLC0415
+        from psycopg2.extensions import make_dsn  # noqa: PLC0415
 
         url = self.connection_url()
         named = {
@@ -155,11 +155,12 @@ class Server:
             name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()
         }
         try:
-            return make_conninfo(**query, **{name: str(value) for name, value in named.items() if value})
+            dsn: str = make_dsn(**query, **{name: str(value) for name, value in named.items() if value})
         except ProgrammingError as error:
             raise errors.UrlError(
                 f"the URL of {self.label} has a parameter libpq does not know: {error}"
             ) from None
+        return dsn
 
     def login_failure(self, text: str) -> errors.PostgresError:
         """Return the exception for a connection that did not come about; `text` is libpq's message."""

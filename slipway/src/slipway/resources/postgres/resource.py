@@ -158,7 +158,7 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @contextmanager
     def engine(self) -> "Iterator[Engine]":
-        """Yield a SQLAlchemy engine on psycopg 3 for everything the other methods do not do.
+        """Yield a SQLAlchemy engine on psycopg2 for everything the other methods do not do.
 
         It pools nothing: each connection taken from it is closed when given back.
         """
