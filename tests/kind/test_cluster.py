@@ -1,14 +1,20 @@
 """The cluster as `make kind-up` leaves it: nodes, DNS, volumes, the registry, the network."""
 
+import io
 import json
 import subprocess
 import time
+import uuid
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from slipway.cluster import REGISTRY_ADDRESS, node_image
 from slipway.cluster.kind import Kind
-from support.cluster import ROOT, Namespace
+from slipway.images.pruning import choice, node_store, registry_store
+from slipway.images.pruning.pruning import Pruning
+from support.cluster import ROOT, Namespace, push_busybox
 
 pytestmark = pytest.mark.kind
 
@@ -67,6 +73,36 @@ def test_what_a_pod_wrote_into_a_claim_is_there_for_the_next(space: Namespace, b
 def test_an_image_that_was_pushed_is_pulled_by_a_pod(space: Namespace, busybox: str) -> None:
     assert busybox.startswith(f"{REGISTRY_ADDRESS}/")
     assert space.run("pulled", busybox, ["cat", "/text"]) == "came over the registry"
+
+
+def test_old_images_are_pruned_and_what_a_pod_runs_stays(space: Namespace, tmp_path: Path) -> None:
+    cluster, name = space.cluster, f"test-pruned-{uuid.uuid4().hex[:8]}"
+    node, said = cluster.nodes()[0], io.StringIO()
+    console = Console(file=said, width=200)
+    oldest, older, newest = (push_busybox(cluster, tmp_path, each, name) for each in ("1", "2", "3"))
+    for number, reference in enumerate((oldest, older, newest)):
+        choice.note(reference, time.time() + number)
+    space.start("runs", oldest, ["sleep", "600"], nodeName=node)
+    space.kubectl("wait", "--for=condition=Ready", "pod/runs", "--timeout=120s")
+    # They have ended, and the node keeps what it pulled.
+    assert space.run("ran", older, ["cat", "/text"], nodeName=node) == "2"
+    assert space.run("ran-too", newest, ["cat", "/text"], nodeName=node) == "3"
+
+    def left() -> tuple[set[str], set[str]]:
+        in_registry = {each.reference for each in registry_store.tags({}) if each.image == name}
+        on_node = {each.reference for each in node_store.tags(cluster.engine, node, {}) if each.image == name}
+        return in_registry, on_node
+
+    assert not Pruning(cluster, console, 1, 0, dry_run=True, names=[name]).run()
+    assert left() == ({oldest, older, newest}, {oldest, older, newest})
+    assert not Pruning(cluster, console, 1, 0, dry_run=False, names=[name]).run(), said.getvalue()
+    assert left() == ({oldest, newest}, {oldest, newest})
+    # Its layers are gone from the registry, and the others' are not.
+    assert cluster.engine.run("pull", "--quiet", newest).stdout.strip() == newest
+    assert space.run("again", newest, ["cat", "/text"], nodeName=node) == "3"
+    space.kubectl("delete", "pod", "runs")
+    cluster.engine.run("rmi", newest)
+    choice.forget([oldest, newest])
 
 
 def test_a_tag_that_was_never_pushed_is_not_found(space: Namespace, busybox: str) -> None:

@@ -113,9 +113,9 @@ def namespace(cluster: Kind) -> Iterator[Namespace]:
         cluster.kubectl("delete", "namespace", name, "--wait=false")
 
 
-def push_busybox(cluster: Kind, folder: Path, text: str) -> str:
+def push_busybox(cluster: Kind, folder: Path, text: str, name: str = "test-busybox") -> str:
     """Push an image with busybox and `text` in /text to the local registry; return its reference there."""
-    reference = f"{REGISTRY_ADDRESS}/slipway/test-busybox:{uuid.uuid4().hex[:8]}"
+    reference = f"{REGISTRY_ADDRESS}/slipway/{name}:{uuid.uuid4().hex[:8]}"
     small = debian.archive(node_contents.SMALL, lambda _: None, variant="extract")
     busybox = node_contents.busybox(reference, small)
     layers = (*busybox.layers, archives.files({"text": text.encode()}, 0o644))

@@ -4,10 +4,11 @@ A container of upstream's registry image, or of one made of Debian's docker-regi
 is deleted. How nodes find it: https://kind.sigs.k8s.io/docs/user/local-registry/.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from slipway.cache import cache_folder
+from slipway.cache import cache_folder, locked
 from slipway.cluster import REGISTRY, REGISTRY_ADDRESS, archives, debian
 from slipway.cluster.engine import Engine
 from slipway.cluster.errors import ClusterError
@@ -55,6 +56,8 @@ def ensure(engine: Engine, repository: Repository, say: Callable[[str], None], *
     done = engine.run(
         *("run", "--detach", "--restart=unless-stopped", "--name", REGISTRY),
         *(f"--publish=127.0.0.1:{port}:{_PORT}", f"--volume={VOLUME}:/var/lib/registry"),
+        # Upstream's image does not delete by default, see `collect_garbage`.
+        "--env=REGISTRY_STORAGE_DELETE_ENABLED=true",
         *(limits if own else ()),
         image,
         check=False,
@@ -101,6 +104,30 @@ def remove(engine: Engine, *, layers: bool) -> None:
     engine.run("rm", "--force", REGISTRY, check=False)
     if layers:
         engine.run("volume", "rm", "--force", VOLUME, check=False)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Wait until nobody pushes with `slipway`, and let nobody do so while the block runs."""
+    with locked(cache_folder() / "registry-pushes"):
+        yield
+
+
+def collect_garbage(engine: Engine) -> None:
+    """Delete the layers that no image needs, in `quiet` only: a layer whose image is still to come is one of them.
+
+    https://distribution.github.io/distribution/about/garbage-collection/
+
+    Raises:
+        ClusterError: it failed.
+    """
+    image = engine.run("container", "inspect", "--format", "{{.Config.Image}}", REGISTRY).stdout
+    own = image.startswith(OWN_IMAGE)
+    program = "docker-registry" if own else "registry"
+    engine.run("exec", REGISTRY, program, "garbage-collect", "/etc/docker/registry/config.yml")
+    if not own:
+        # Upstream's keeps in memory which layers it has, and would not take again what it has just deleted.
+        engine.run("restart", REGISTRY)
 
 
 def _own_image(engine: Engine, repository: Repository, say: Callable[[str], None]) -> str:

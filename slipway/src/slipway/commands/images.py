@@ -61,3 +61,25 @@ def sizes(registry: Registry = REGISTRY_ADDRESS) -> None:
         size = engine.run("image", "inspect", "--format", "{{.Size}}", reference, check=False).stdout.strip()
         table.add_row(reference, f"{int(size) / 1e6:.0f}" if size else "not built")
     console.print(table)
+
+
+@app.command()
+def prune(
+    names: Names = None,
+    keep: Annotated[int, typer.Option(min=1, help="How many tags of each image stay, the newest.")] = 3,
+    cache: Annotated[int, typer.Option(min=0, help="GB that stay of the engine's build cache.")] = 10,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+) -> None:
+    """Remove old images from the engine, the local registry and the kind cluster's nodes.
+
+    What a deployed release or a living pod uses stays, however old.
+    """
+    from slipway.cluster.kind import Kind  # noqa: PLC0415
+    from slipway.cluster.tools import find_tools  # noqa: PLC0415
+    from slipway.images.pruning.pruning import Pruning  # noqa: PLC0415
+
+    repository, steps = read_repository(find_root()), Steps(console)
+    cluster = Kind(repository, find_tools(repository, steps), find_engine(), steps)
+    failed = Pruning(cluster, console, keep, cache * 10**9, dry_run, names or ()).run()
+    if failed:
+        raise typer.Exit(1)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.cache import cache_folder, locked
+from slipway.cluster import registry as local_registry
 from slipway.cluster.engine import Engine
 from slipway.cluster.errors import ClusterError
 from slipway.cluster.machine import follow
@@ -19,6 +20,7 @@ from slipway.images import recipe
 from slipway.images.base import Base
 from slipway.images.errors import ImageError
 from slipway.images.provenance import Provenance, provenance
+from slipway.images.pruning import choice
 from slipway.images.recipe import Image
 from slipway.images.sealing import seal
 
@@ -58,7 +60,9 @@ class Builder:
             ImageError: it can't be built; the message carries the end of what the engine said.
         """
         with locked(cache_folder() / f"image-{image.name}"):
-            return self._build(image, registry, say, afresh=afresh)
+            reference = self._build(image, registry, say, afresh=afresh)
+        choice.note(reference)
+        return reference
 
     def _build(self, image: Image, registry: str, say: Say, *, afresh: bool) -> str:
         reference = self.reference(image, registry)
@@ -108,7 +112,8 @@ def push(engine: Engine, reference: str, say: Say) -> None:
         ImageError: the registry can't be reached, or refuses.
     """
     say(f"pushing {reference}")
-    done = engine.run("push", "--quiet", reference, check=False)
+    with local_registry.quiet():
+        done = engine.run("push", "--quiet", reference, check=False)
     if done.returncode:
         raise ImageError(
             f"{reference} can't be pushed: {done.stderr.strip()}",

@@ -15,6 +15,7 @@ from pathlib import Path
 from slipway.cluster import debian
 from slipway.images.base import SUITE, UPSTREAM
 from slipway.images.build import PREFIX, Builder
+from slipway.images.pruning import choice
 from slipway.local import binaries
 from slipway.repository import Repository
 
@@ -60,6 +61,8 @@ def build(repository: Repository, builder: Builder, name: str, registry: str, sa
         packed = f"{reference}-packages"
         builder.engine.run("import", str(archive), packed)
         _build_alone(builder, repository.root / "docker" / name / "Dockerfile", packed, reference)
+        choice.note(packed)
+    choice.note(reference)
     return reference
 
 
