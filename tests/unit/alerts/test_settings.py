@@ -2,6 +2,7 @@
 
 import re
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,19 @@ def test_silences_have_an_end(tmp_path: Path) -> None:
     settings = read_settings(written(tmp_path, FILE))
     assert settings.is_silenced(cause(kind="sensor", title="Sensor s fails"), time.time())
     assert not settings.is_silenced(cause(), time.time())
+
+
+@pytest.mark.parametrize("match", ["k", "daemon platform *"])
+def test_a_silence_names_a_cause_by_its_key_or_the_platform_by_its_word(tmp_path: Path, match: str) -> None:
+    """A time without a zone is UTC, whatever the machine's is."""
+    text = f'[[silences]]\nmatch = "{match}"\nuntil = 2026-01-02T03:00:00\n'
+    settings = read_settings(written(tmp_path, text))
+    of_platform = cause(kind="daemon", location="", title="The daemon is dead")
+    until = datetime(2026, 1, 2, 3, tzinfo=UTC).timestamp()
+    assert settings.is_silenced(of_platform, until - 1)
+    assert not settings.is_silenced(of_platform, until)
+    (silence,) = settings.silences
+    assert silence.until == datetime(2026, 1, 2, 3, tzinfo=UTC)
 
 
 def test_without_a_file_everything_goes_to_a_file_in_the_state_folder(tmp_path: Path) -> None:

@@ -105,6 +105,19 @@ def test_a_unique_key_over_batches_nulls_included() -> None:
     assert not broken(contract, table.slice(0, 3), batches=2)
 
 
+def test_a_long_value_is_cut() -> None:
+    (violation,) = one(Column("x", pa.string(), "", allowed=("a",)), ["b" * 100, "c" * 101])
+    assert [row.value for row in violation.first] == ["b" * 100, "c" * 100 + "..."]
+
+
+def test_of_many_keys_that_are_there_twice_the_first_are_kept() -> None:
+    contract = Contract("1.0.0", (Column("a", pa.int64(), ""),), unique=(("a",),))
+    falling = list(range(30, 0, -1))
+    (violation,) = broken(contract, pa.table({"a": [*falling, *sorted(falling)]}), batches=4)
+    assert violation.rows == 30
+    assert [row.key for row in violation.first] == [f"a={each}" for each in falling[:SHOWN]]
+
+
 def test_columns_that_are_missing_of_another_type_or_not_declared() -> None:
     contract = Contract(
         "1.0.0", (Column("a", pa.int64(), "", minimum=0), Column("b", pa.string(), "")), unique=(("a",),)
@@ -123,7 +136,8 @@ def test_columns_that_are_missing_of_another_type_or_not_declared() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"), [(0, "row count at least 1: it is 0"), (1, None), (3, "row count at most 2: it is 3")]
+    ("rows", "said"),
+    [(0, "row count at least 1: it is 0"), (1, None), (2, None), (3, "row count at most 2: it is 3")],
 )
 def test_the_number_of_rows(rows: int, said: str | None) -> None:
     contract = Contract("1.0.0", (Column("x", pa.int64(), ""),), minimum_rows=1, maximum_rows=2)

@@ -57,6 +57,17 @@ def test_one_cent_fails_and_is_named() -> None:
     }
 
 
+def test_ten_differences_are_shown_and_words_have_no_total() -> None:
+    ours = {f"p{number:02}": {"rows": 1, "newest": "2026-01-01"} for number in range(12)}
+    theirs = {part: {**measures, "rows": 2} for part, measures in ours.items()}
+    result = reconciled("r", ours, theirs, between="x and y")
+    differences = result.metadata["differences"]
+    assert isinstance(differences, dg.TableMetadataValue)
+    assert len(differences.records) == 10
+    assert len(result.metadata["bad_partitions"].value) == 12
+    assert result.metadata["totals"].value == {"rows": "12"}
+
+
 @pytest.mark.parametrize(
     ("found", "before", "after", "passed", "severity"),
     [
