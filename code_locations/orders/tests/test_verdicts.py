@@ -204,3 +204,17 @@ def test_the_feed_is_judged_over_all_batches() -> None:
     assert not without["keys_present"].passed
     assert "row_id" in without["keys_present"].description
     assert not seen(row(1), source_rows=2)["matches_source"].passed
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "none"),
+    [
+        ([], True),
+        ([(True, ERROR)], True),
+        ([(False, WARN), (True, ERROR)], True),
+        ([(True, WARN), (False, ERROR)], False),
+    ],
+)
+def test_a_warning_is_no_error(outcomes: list[tuple[bool, dg.AssetCheckSeverity]], none: bool) -> None:
+    results = [dg.AssetCheckResult(passed=passed, severity=severity) for passed, severity in outcomes]
+    assert verdicts.none_is_error(results) is none
