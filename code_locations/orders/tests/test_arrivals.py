@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from landing_zone import DAY, Zone, as_csv, as_parquet, orders, table, written
 
+from orders.defs.arrivals.assets import OUTCOME_TAG
 from orders.defs.arrivals.faults import BadFileError
 from orders.defs.arrivals.formats import read_rows
 from orders.defs.arrivals.merging import merged
@@ -171,6 +172,9 @@ def test_what_was_overwritten_has_no_effect(zone: Zone) -> None:
     new = zone.put("orders/a.csv", as_csv(orders(1)))
     result = zone.run("orders/a.csv", old)
     assert zone.outcome(result) == "superseded"
+    run = zone.instance.get_run_by_id(result.run_id)
+    assert run
+    assert run.tags[OUTCOME_TAG] == "superseded"
     assert result.asset_materializations_for_node("landed_orders") == []
     assert zone.keys() == ["orders/a.csv"]
     assert zone.outcome(zone.run("orders/a.csv", new)) == "landed"
