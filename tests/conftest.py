@@ -31,7 +31,7 @@ def screenshots(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 # What is not named here keeps to namespaces, or images, of its own.
 ON_THE_CLUSTER = {
     "releases": ("test_addition.py", "test_upgrade.py", "test_deploy.py", "test_warm.py"),
-    "runs": ("test_automation.py", "test_queue.py", "test_results.py", "test_rights.py"),
+    "runs": ("test_automation.py", "test_outages.py", "test_queue.py", "test_results.py", "test_rights.py"),
 }
 
 

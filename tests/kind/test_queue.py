@@ -2,6 +2,8 @@
 
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from slipway.cluster.kind import Kind
 from slipway.deploy.deployment import Deployment
 from slipway.deploy.kubectl import Document
 from slipway.graphql import GraphQL
-from support.deployed import database, ended, pod_of_run, succeed, until
+from support.deployed import database, ended, held_back, pod_of_run, succeed, until
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(1500)]
 WORKERS = "app.kubernetes.io/name=queue-worker,slipway/worker=order-system"
@@ -102,6 +104,44 @@ def test_a_step_outlives_the_worker_that_is_killed(cluster: Kind, deployed: Depl
     assert READS in started(api, run)
     pods = [each for each in step_pods(deployed, run) if each["metadata"]["labels"]["dagster/op"] == READS]
     assert len(pods) == 1
+
+
+def test_steps_outlive_redis(cluster: Kind, deployed: Deployment, api: GraphQL) -> None:
+    with held_back(deployed), without_workers(deployed, "queue-worker-default"):
+        running = api.launch("orders", "raw_orders_in_queue", {})
+        waiting = api.launch("orders", "canary_in_queue", {})
+        until("a step begins", 180, lambda: READS in started(api, running))
+        until("a step waits", 180, lambda: "waits in the queue" in said(api, waiting))
+        redis = deployed.cluster.get("pod", "redis-0")
+        assert redis
+        # It keeps nothing: what waited, and who had what, is forgotten.
+        kill(cluster, redis)
+        until("Redis is back", 120, lambda: is_back(deployed, redis))
+    for run in (running, waiting):
+        succeed(api, run)
+        # Each step once.
+        assert len(step_pods(deployed, run)) == len(started(api, run)) > 1
+    assert "is gone; the step is queued again" in said(api, waiting)
+
+
+def is_back(deployed: Deployment, before: Document) -> bool:
+    """Whether the pod's process was started anew, and takes connections."""
+    pod = deployed.cluster.get("pod", before["metadata"]["name"])
+    assert pod
+    now, then = pod["status"]["containerStatuses"][0], before["status"]["containerStatuses"][0]
+    return bool(now["ready"] and now["restartCount"] > then["restartCount"])
+
+
+@contextmanager
+def without_workers(deployed: Deployment, name: str) -> Iterator[None]:
+    """Let nobody take the steps of a Deployment's queues while the block lasts."""
+    found = deployed.cluster.get("deployment", name)
+    assert found
+    deployed.cluster.run("scale", "deployment", name, "--replicas=0")
+    try:
+        yield
+    finally:
+        deployed.cluster.run("scale", "deployment", name, f"--replicas={found['spec']['replicas']}")
 
 
 def said(api: GraphQL, run: str) -> str:
