@@ -181,7 +181,16 @@ def test_what_was_overwritten_has_no_effect(zone: Zone) -> None:
 
 
 def test_what_was_taken_away_is_said(zone: Zone) -> None:
-    assert zone.outcome(zone.run("orders/a.csv", "0" * 32)) == "gone"
+    result = zone.run("orders/a.csv", "0" * 32)
+    assert zone.outcome(result) == "gone"
+    (check,) = result.get_asset_check_evaluations()
+    assert check.severity is dg.AssetCheckSeverity.WARN
+
+
+def test_a_run_that_names_no_version_says_which_it_took(zone: Zone) -> None:
+    version = zone.put("orders/a.csv", as_csv(orders(1)))
+    (check,) = zone.run("orders/a.csv").get_asset_check_evaluations()
+    assert check.metadata["version"].value == version
 
 
 @pytest.mark.parametrize("request_name", ["copy_object", "delete_object"])
