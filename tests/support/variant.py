@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 
 from slipway.cluster.kind import Kind
+from slipway.cluster.registry import quiet
 from slipway.deploy.deployment import Deployment
 
 
@@ -24,6 +25,7 @@ def push(cluster: Kind, deployed: Deployment, image: str, name: str, *, module: 
         recipe = f"FROM {registry}/slipway/{image}:{deployed.tags[image]}\nCOPY added.py /code/added.py\nENV SLIPWAY_VERSION={tag}\n"
         (Path(folder) / "Dockerfile").write_text(recipe)
         cluster.engine.run("build", "--quiet", "--tag", reference, folder)
-    cluster.engine.run("push", "--quiet", reference)
+    with quiet():
+        cluster.engine.run("push", "--quiet", reference)
     cluster.engine.run("rmi", reference)
     return tag

@@ -1,6 +1,8 @@
 """Which images are old, and that one place's refusal does not keep the others from being pruned."""
 
 import io
+import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -150,13 +152,28 @@ def test_a_place_that_fails_is_told_and_the_others_go_on(up: bool, monkeypatch: 
     monkeypatch.setattr(engine_store, "remove", refuse_nothing)
     monkeypatch.setattr(registry_store, "tags", refused)
     monkeypatch.setattr(node_store, "tags", lambda *_: tags)
-    monkeypatch.setattr(node_store, "usage", lambda *_: 0)
+    # Nor does a figure that can't be had.
+    monkeypatch.setattr(node_store, "usage", refused)
     monkeypatch.setattr(node_store, "remove", lambda _, node, __: removed.append(node))
     said = io.StringIO()
     console = Console(file=said, width=200)
     assert Pruning(Somewhere(up=up), console, 1, 0, dry_run=False, names=["orders"]).run()
     text = said.getvalue()
+    assert ("freed what could not be measured" in text) is up
     # What the cluster uses is not known while it is down: nothing that it may need goes.
     assert removed == ([tags[0], "node"] if up else [tags[0]])
     assert ("The registry: not now" in text) is up
     assert ("it isn't known what the cluster uses" in text) is not up
+
+
+def test_an_image_that_goes_while_the_engine_is_asked_is_not_missed() -> None:
+    class Engine:
+        def run(self, *arguments: str, check: bool = True) -> Any:
+            if arguments[0] == "images":
+                return SimpleNamespace(stdout="slipway/base:1\nslipway/base:2\n<none>:<none>\nredis:8\n")
+            assert not check, "the client ends with 1 where one is missing"
+            assert arguments[2:] == ("slipway/base:1", "slipway/base:2")
+            found = {"Id": D, "Size": 5, "Created": "1970-01-01T00:00:09Z", "RepoTags": ["slipway/base:2"]}
+            return SimpleNamespace(stdout=json.dumps([found]))
+
+    assert engine_store.tags(Engine()) == [Tagged("slipway/base:2", D, 5, 9)]

@@ -24,7 +24,9 @@ def tags(engine: Engine) -> list[Tagged]:
     ours = [reference for reference in listed if REFERENCE.fullmatch(reference)]
     return [
         Tagged(reference, found["Id"], found["Size"], max(noted(reference), seconds(found["Created"])))
-        for reference, found in zip(ours, _inspected(engine, ours), strict=True)
+        for found in {each["Id"]: each for each in _inspected(engine, ours)}.values()
+        for reference in found["RepoTags"]
+        if REFERENCE.fullmatch(reference)
     ]
 
 
@@ -89,4 +91,9 @@ def seconds(created: str) -> float:
 
 
 def _inspected(engine: Engine, references: Sequence[str]) -> list[dict[str, Any]]:
-    return list(json.loads(engine.run("image", "inspect", *references).stdout)) if references else []
+    # One that somebody has removed since it was listed is left out, with a complaint.
+    return (
+        list(json.loads(engine.run("image", "inspect", *references, check=False).stdout or "[]"))
+        if references
+        else []
+    )

@@ -10,6 +10,7 @@ from typing import Any
 
 from slipway.cluster import REGISTRY_ADDRESS
 from slipway.cluster.engine import Engine
+from slipway.cluster.errors import ClusterError
 from slipway.cluster.kind import Kind
 from slipway.images.pruning.choice import PREFIX, REFERENCE, Tagged, Used
 
@@ -83,11 +84,11 @@ def usage(engine: Engine, node: str) -> int:
     Raises:
         ClusterError: the node does not answer.
     """
-    return int(
-        engine.run("exec", node, "du", "--summarize", "--block-size=1", "/var/lib/containerd").stdout.split()[
-            0
-        ]
-    )
+    # It ends with 1, and with a sum, where files go while it counts.
+    said = engine.run("exec", node, "du", "--summarize", "--block-size=1", "/var/lib/containerd", check=False)
+    if not said.stdout:
+        raise ClusterError(f"The node {node} does not say what its images need: {said.stderr.strip()[-300:]}")
+    return int(said.stdout.split()[0])
 
 
 def _ended(each: Mapping[str, Any]) -> bool:

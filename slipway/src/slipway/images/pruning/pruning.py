@@ -133,9 +133,11 @@ class Pruning:
             table.add_row(f"  {_size(each.size)}", each.shown)
         self.console.print(table)
         if old and not self.dry_run:
-            before = usage()
+            before = _measured(usage)
             remove()
-            self.console.print(f"  freed {_size(before - usage())}")
+            after = _measured(usage)
+            freed = "what could not be measured" if before is None or after is None else _size(before - after)
+            self.console.print(f"  freed {freed}")
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:
@@ -144,6 +146,14 @@ class Pruning:
         except UserError as error:
             self._failed = True
             self.console.print(f"[red]{what}:[/red] {error} {error.hint}".rstrip())
+
+
+def _measured(usage: Callable[[], int]) -> int | None:
+    """Return what is used, or None: an engine that measures for somebody else, say, refuses, and that is no reason to stop."""
+    try:
+        return usage()
+    except UserError:
+        return None
 
 
 def _size(count: int) -> str:
