@@ -102,7 +102,7 @@ def test_old_images_are_pruned_and_what_a_pod_runs_stays(space: Namespace, tmp_p
     assert space.run("again", newest, ["cat", "/text"], nodeName=node) == "3"
     space.kubectl("delete", "pod", "runs")
     cluster.engine.run("rmi", newest)
-    choice.forget([oldest, newest])
+    choice.forget([oldest, older, newest])
 
 
 def test_a_tag_that_was_never_pushed_is_not_found(space: Namespace, busybox: str) -> None:
