@@ -27,11 +27,11 @@ def screenshots(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return IMAGES
 
 
-# Tests that change releases come one after the other, and so do those that count objects, Jobs or rows.
+# Tests that change releases, or ask whether anything was started anew, come one after the other, and so do those that count objects, Jobs or rows.
 # What is not named here keeps to namespaces, or images, of its own.
 ON_THE_CLUSTER = {
-    "releases": ("test_addition.py", "test_upgrade.py", "test_deploy.py", "test_warm.py"),
-    "runs": ("test_automation.py", "test_outages.py", "test_queue.py", "test_results.py", "test_rights.py"),
+    "releases": ("test_addition.py", "test_upgrade.py", "test_deploy.py", "test_outages.py", "test_warm.py"),
+    "runs": ("test_automation.py", "test_queue.py", "test_results.py", "test_rights.py"),
 }
 
 

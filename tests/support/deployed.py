@@ -109,10 +109,10 @@ def launch_assets(api: GraphQL, location: str, *assets: str, tags: Mapping[str, 
 
 
 def pod_of_run(deployed: Deployment, run: str) -> Document:
-    """Return the pod of a run, as soon as there is one."""
+    """Return the pod of a run, as soon as there is one: later if the API is kept from the daemon meanwhile (test_outages.py)."""
     (pod,) = until(
         f"the pod of run {run}",
-        60,
+        180,
         lambda: deployed.cluster.find("pods", f"dagster/run-id={run},app.kubernetes.io/component=run_worker"),
     )
     return dict(pod)
