@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy
 from dagster._core.storage.runs import SqlRunStorage
-from dagster_postgres import PostgresRunStorage
+from dagster_postgres import PostgresRunStorage, PostgresScheduleStorage
 
 from slipway import pooling
 from slipway.pooling import pooled
@@ -32,7 +32,7 @@ def backend(storage: SqlRunStorage) -> int:
         return int(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
 
 
-def statements(storage: PostgresRunStorage) -> list[str]:
+def statements(storage: PostgresRunStorage | PostgresScheduleStorage) -> list[str]:
     """Return a list to which each statement of the storage is added."""
     found: list[str] = []
 
@@ -111,6 +111,17 @@ def test_columns_are_asked_for_once(database: Database) -> None:
     for _ in range(STATEMENTS):
         assert storage.get_run_records() == []
     assert not [each for each in asked if "pg_attribute" in each]
+    assert asked
+    storage.dispose()
+
+
+def test_tables_are_asked_for_once(database: Database) -> None:
+    storage = PostgresScheduleStorage(pooled(database.url))
+    assert storage.all_instigator_state() == []
+    asked = statements(storage)
+    for _ in range(STATEMENTS):
+        storage.all_instigator_state()
+    assert not [each for each in asked if "pg_class" in each]
     assert asked
     storage.dispose()
 

@@ -1,9 +1,9 @@
-"""Keeps connections to Dagster's Postgres open, and what its tables' columns are: a plug-in of SQLAlchemy, named in the database's URL.
+"""Keeps connections to Dagster's Postgres open, and which tables and columns it has: a plug-in of SQLAlchemy, named in the database's URL.
 
 dagster-postgres opens a connection for each statement of a run, of the daemon and of a code server, and each of them costs a process of
-Postgres and an exchange of hashes: several milliseconds in place of a tenth of one. And each time that runs are asked for, once
-a second by the queue alone, Dagster first asks Postgres's catalogue which columns their table has: three queries that take longer than
-the one for the runs. The URL's `?plugin=slipway_pool` (in the official chart: `postgresql.postgresqlParams`) changes both with nothing
+Postgres and an exchange of hashes: several milliseconds in place of a tenth of one. And each time that runs, sensors or schedules are
+asked for, several times a second on an idle platform, Dagster first asks Postgres's catalogue which tables there are and which
+columns they have: up to three queries, that take longer than the one after them. The URL's `?plugin=slipway_pool` (in the official chart: `postgresql.postgresqlParams`) changes both with nothing
 replaced. The webserver has a pool already, which stays.
 
 How plug-ins work: https://docs.sqlalchemy.org/en/20/core/connections.html#sqlalchemy.engine.CreateEnginePlugin. Does not belong here:
@@ -104,12 +104,12 @@ def _remember_the_schema(engine: Engine) -> None:
     until = 0.0
 
     def remembering(ask: Callable[..., Any]) -> Callable[..., Any]:
-        def answer(connection: Any, table: str, schema: str | None = None, **options: Any) -> Any:
+        def answer(connection: Any, *names: str | None, **options: Any) -> Any:
             nonlocal until
             if time.monotonic() > until:
                 known.clear()
                 until = time.monotonic() + SCHEMA_SECONDS
-            return ask(connection, table, schema, **{**options, "info_cache": known})
+            return ask(connection, *names, **{**options, "info_cache": known})
 
         return answer
 
@@ -117,6 +117,6 @@ def _remember_the_schema(engine: Engine) -> None:
         if statement.lstrip()[:6].upper().startswith(_DDL):
             known.clear()
 
-    for question in ("get_columns", "has_table"):
+    for question in ("get_columns", "get_table_names", "has_table"):
         setattr(engine.dialect, question, remembering(getattr(engine.dialect, question)))
     event.listen(engine, "after_cursor_execute", forget)
