@@ -3,8 +3,8 @@
 dagster-postgres opens a connection for each statement of a run, of the daemon and of a code server, and each of them costs a process of
 Postgres and an exchange of hashes: several milliseconds in place of a tenth of one. And each time that runs, sensors or schedules are
 asked for, several times a second on an idle platform, Dagster first asks Postgres's catalogue which tables there are and which
-columns they have: up to three queries, that take longer than the one after them. The URL's `?plugin=slipway_pool` (in the official chart: `postgresql.postgresqlParams`) changes both with nothing
-replaced. The webserver has a pool already, which stays.
+columns they have: up to three queries, that take longer than the one after them. The URL's `?plugin=slipway_pool` (in the official
+chart: `postgresql.postgresqlParams`) changes both with nothing replaced. The webserver has a pool already, which stays.
 
 How plug-ins work: https://docs.sqlalchemy.org/en/20/core/connections.html#sqlalchemy.engine.CreateEnginePlugin. Does not belong here:
 connections of assets to other databases (`slipway.resources.postgres`).
