@@ -19,7 +19,7 @@ from slipway.deploy.releases import read_releases
 from slipway.graphql import GraphQL
 from slipway.progress import Steps
 from support import variant
-from support.deployed import control_plane, pod_of_run, succeed, until
+from support.deployed import control_plane, locations, pod_of_run, succeed, until
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(1500)]
 NAME = "added"
@@ -69,8 +69,7 @@ def enlarged(cluster: Kind, deployed: Deployment, tmp_path: Path) -> Iterator[De
     deployed.cluster.run("delete", "jobs", "-l", f"dagster/code-location={NAME}")
     deployed.helm._call(["uninstall", NAME, "--wait"])
     deployment.deploy(deployed, [deployed.releases.release("platform", "kind")], Steps())
-    locations = [each.code_location for each in deployed.releases.of("kind") if each.code_location]
-    verification.served(deployed.cluster, locations, lambda _: None)
+    verification.served(deployed.cluster, locations(deployed), lambda _: None)
 
 
 def rewrite(file: Path, change: object) -> None:

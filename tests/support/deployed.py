@@ -51,6 +51,11 @@ def open_deployment(cluster: Kind) -> Deployment:
     )
 
 
+def locations(deployed: Deployment) -> list[str]:
+    """Return the code locations that have a release, by their Python names."""
+    return [each.code_location for each in deployed.releases.of("kind") if each.code_location]
+
+
 def control_plane(deployed: Deployment) -> list[str]:
     """Return the UIDs of webservers' and daemon's pods: other ones after any restart."""
     pods = diagnosis.pods_of(deployed.cluster, "dagster")
