@@ -6,6 +6,8 @@ runs an outage of the API holds run monitoring up for minutes.
 
 import logging
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import kubernetes.client
@@ -78,14 +80,9 @@ class KubernetesClient(DagsterKubernetesClient):
 
     def read_job(self, job_name: str, namespace: str) -> Any:
         """Return a Job (V1Job), or None if the API says that there is none."""
-        try:
-            return self.batch_api.read_namespaced_job_status(job_name, namespace=namespace)
-        except ApiException as error:
-            if error.status == _NOT_FOUND:
-                return None
-            raise KubernetesUnreachableError(_told(f"read Job {namespace}/{job_name}", error)) from error
-        except urllib3.exceptions.HTTPError as error:
-            raise KubernetesUnreachableError(_told(f"read Job {namespace}/{job_name}", error)) from error
+        return _found(
+            f"read Job {namespace}/{job_name}", self.batch_api.read_namespaced_job_status, job_name, namespace
+        )
 
     def read_pods(self, job_name: str, namespace: str) -> tuple[list[Any], list[Any]]:
         """Return the pods of a Job (V1Pod), and the events of the Job and its pods (CoreV1Event), oldest first.
@@ -104,14 +101,7 @@ class KubernetesClient(DagsterKubernetesClient):
 
     def read_pod(self, name: str, namespace: str) -> Any:
         """Return a pod (V1Pod), or None if the API says that there is none."""
-        try:
-            return self.core_api.read_namespaced_pod(name, namespace)
-        except ApiException as error:
-            if error.status == _NOT_FOUND:
-                return None
-            raise KubernetesUnreachableError(_told(f"read pod {namespace}/{name}", error)) from error
-        except urllib3.exceptions.HTTPError as error:
-            raise KubernetesUnreachableError(_told(f"read pod {namespace}/{name}", error)) from error
+        return _found(f"read pod {namespace}/{name}", self.core_api.read_namespaced_pod, name, namespace)
 
     def get_pod_by_name(self, pod_name: str, namespace: str) -> Any:
         """Return a pod (V1Pod): an executor asks so for its own, which its steps go with.
@@ -119,14 +109,8 @@ class KubernetesClient(DagsterKubernetesClient):
         Raises:
             ApiException: the API refused, or there is none.
         """
-        try:
+        with _reaching(f"read pod {namespace}/{pod_name}"):
             return self.core_api.read_namespaced_pod(pod_name, namespace)
-        except ApiException as error:
-            if is_passing(error):
-                raise KubernetesUnreachableError(_told(f"read pod {namespace}/{pod_name}", error)) from error
-            raise
-        except urllib3.exceptions.HTTPError as error:
-            raise KubernetesUnreachableError(_told(f"read pod {namespace}/{pod_name}", error)) from error
 
     def find_pods(self, label_selector: str, namespace: str) -> list[Any]:
         """Return the pods (V1Pod) with these labels; none without the right to list them."""
@@ -160,13 +144,10 @@ class KubernetesClient(DagsterKubernetesClient):
 
     def _listed(self, what: str, ask: Any, *arguments: str) -> list[Any]:
         try:
-            return list(ask(*arguments))
-        except ApiException as error:
-            if is_passing(error):
-                raise KubernetesUnreachableError(_told(what, error)) from error
+            with _reaching(what):
+                return list(ask(*arguments))
+        except ApiException:
             return []
-        except urllib3.exceptions.HTTPError as error:
-            raise KubernetesUnreachableError(_told(what, error)) from error
 
     def create_namespaced_job_with_retries(
         self, body: Any, namespace: str, wait_time_between_attempts: float = _PAUSE_SECONDS
@@ -203,6 +184,30 @@ class KubernetesClient(DagsterKubernetesClient):
 def is_passing(error: ApiException) -> bool:
     """Whether the same request may be answered a moment later."""
     return error.status in _PASSING or (error.status or 0) >= 500  # noqa: PLR2004 - HTTP's server errors
+
+
+@contextmanager
+def _reaching(what: str) -> Iterator[None]:
+    """Raise KubernetesUnreachableError in the place of what may pass; an answer of the API's (ApiException) goes on as it is."""
+    try:
+        yield
+    except ApiException as error:
+        if is_passing(error):
+            raise KubernetesUnreachableError(_told(what, error)) from error
+        raise
+    except urllib3.exceptions.HTTPError as error:
+        raise KubernetesUnreachableError(_told(what, error)) from error
+
+
+def _found(what: str, ask: Callable[..., Any], name: str, namespace: str) -> Any:
+    """Return an object, or None if the API says that there is none; whatever else it says is no answer to go by."""
+    try:
+        with _reaching(what):
+            return ask(name, namespace)
+    except ApiException as error:
+        if error.status == _NOT_FOUND:
+            return None
+        raise KubernetesUnreachableError(_told(what, error)) from error
 
 
 def _told(what: str, error: Exception) -> str:

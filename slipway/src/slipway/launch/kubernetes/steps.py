@@ -106,9 +106,12 @@ class SlipwayStepHandler(K8sStepHandler):
 
     def check_step_health(self, step_handler_context: "StepHandlerContext") -> CheckStepHealthResult:
         """Tell whether the step's pod is alive, and if not, why; raise if the API gives no answer."""
-        name = self._get_k8s_step_job_name(step_handler_context)
-        if name in self._unmade:
+        if self._get_k8s_step_job_name(step_handler_context) in self._unmade:
             return self._launch_again(step_handler_context)
+        return self._look(step_handler_context)
+
+    def _look(self, step_handler_context: "StepHandlerContext") -> CheckStepHealthResult:
+        name = self._get_k8s_step_job_name(step_handler_context)
         namespace = str(self._get_container_context(step_handler_context).namespace)
         job = self._api_client.read_job(name, namespace)
         if job is not None and not job.status.failed:

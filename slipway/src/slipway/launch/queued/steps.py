@@ -95,15 +95,13 @@ class QueuedStepHandler(SlipwayStepHandler):
         While the queue's Redis is out of reach nobody knows, and all goes on: what it has forgotten then is seen later.
         """
         try:
-            return self._look(step_handler_context)
+            return super().check_step_health(step_handler_context)
         except _NO_BROKER as error:
             logger.warning("The queue's Redis is out of reach: %s", error)
             return CheckStepHealthResult.healthy()
 
     def _look(self, step_handler_context: "StepHandlerContext") -> CheckStepHealthResult:
         name = self._get_k8s_step_job_name(step_handler_context)
-        if name in self._unmade:
-            return self._launch_again(step_handler_context)
         place = self._broker.places.look(name)
         if refused := refusal(place):
             return CheckStepHealthResult.unhealthy(refused)
@@ -123,7 +121,7 @@ class QueuedStepHandler(SlipwayStepHandler):
             self._unmade.discard(name)
         if job is None and not over:
             return CheckStepHealthResult.healthy()
-        return super().check_step_health(step_handler_context)
+        return super()._look(step_handler_context)
 
     def terminate_step(self, step_handler_context: "StepHandlerContext") -> Iterator[dg.DagsterEvent]:
         """Take the step out of the queue, and end its pod."""
