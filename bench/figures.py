@@ -37,14 +37,14 @@ def idle(
     """
     table = Table("idle CPU, millicores", "default", "slipway", "ratio", "aim", box=None)
     sums = {part: (_sum(default, part, parts), _sum(ours, part, parts)) for part in parts}
-    for what, but in (("without " + " and ".join(_BACKING), (*_BACKING, _OPTIONAL)), ("all", (_OPTIONAL,))):
+    own, whole = "without " + " and ".join(_BACKING), f"all, without the {_OPTIONAL}"
+    for what, but in ((own, (*_BACKING, _OPTIONAL)), (whole, (_OPTIONAL,))):
         pairs = [pair for part, pair in sums.items() if part in parts and part not in but]
         sums[what] = (sum(a for a, _ in pairs), sum(b for _, b in pairs))
     for part, (theirs, mine) in sums.items():
         ratio = f"{mine / theirs:.2f}" if theirs else ""
-        aim = _aim(aims, "idle CPU", mine / theirs) if part == "all" else ""
-        label = f"all, without the {_OPTIONAL}" if part == "all" else part
-        table.add_row(label, f"{theirs:.1f}", f"{mine:.1f}", ratio, aim)
+        aim = _aim(aims, "idle CPU", mine / theirs) if part == whole else ""
+        table.add_row(part, f"{theirs:.1f}", f"{mine:.1f}", ratio, aim)
     return table
 
 
