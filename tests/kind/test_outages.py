@@ -10,7 +10,7 @@ from slipway.deploy import verification
 from slipway.deploy.deployment import Deployment
 from slipway.deploy.kubectl import Document
 from slipway.graphql import GraphQL
-from support.deployed import held_back, launch_assets, locations, pod_of_run, succeed, until
+from support.deployed import held_back, launch_assets, locations, pod_of_run, said, succeed, until
 from support.outages import api_out_of_reach
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
@@ -30,10 +30,6 @@ def restarts(deployed: Deployment) -> dict[str, int]:
         # Of a release that was changed before, an old one may be about to end.
         if not pod["metadata"].get("deletionTimestamp")
     }
-
-
-def said(api: GraphQL, run: str) -> str:
-    return "\n".join(event.get("message") or "" for event in api.events(run))
 
 
 def daemons_errors(api: GraphQL, daemon: str) -> str:

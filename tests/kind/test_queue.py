@@ -12,7 +12,7 @@ from slipway.cluster.kind import Kind
 from slipway.deploy.deployment import Deployment
 from slipway.deploy.kubectl import Document
 from slipway.graphql import GraphQL
-from support.deployed import database, ended, held_back, pod_of_run, succeed, until
+from support.deployed import database, ended, held_back, pod_of_run, said, succeed, until
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(1500)]
 WORKERS = "app.kubernetes.io/name=queue-worker,slipway/worker=order-system"
@@ -142,10 +142,6 @@ def without_workers(deployed: Deployment, name: str) -> Iterator[None]:
         yield
     finally:
         deployed.cluster.run("scale", "deployment", name, f"--replicas={found['spec']['replicas']}")
-
-
-def said(api: GraphQL, run: str) -> str:
-    return "\n".join(each["message"] or "" for each in events(api, run))
 
 
 def who_has(deployed: Deployment, job: str) -> Document:

@@ -9,7 +9,7 @@ from slipway.deploy.kubectl import Document
 from slipway.graphql import GraphQL
 from slipway.launch.stamps import FAILURE_REASON_TAG
 from slipway.launch.warm import NO_WORKER, WARM_TAG, WORKER_TAG
-from support.deployed import ended, held_back, launch_assets, succeed, until
+from support.deployed import ended, held_back, launch_assets, said, succeed, until
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 LOCATION = "orders"
@@ -39,10 +39,6 @@ def retries(api: GraphQL, run: str) -> list[str]:
     """Return the runs that were launched because `run` failed."""
     parent = [{"key": "dagster/parent_run_id", "value": run}]
     return [each["runId"] for each in api.ask(_RUNS, tags=parent)["runsOrError"]["results"]]
-
-
-def said(api: GraphQL, run: str) -> str:
-    return "\n".join(event.get("message") or "" for event in api.events(run))
 
 
 def kinds(api: GraphQL, run: str) -> list[str]:

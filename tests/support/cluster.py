@@ -12,10 +12,11 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from slipway.cluster import REGISTRY_ADDRESS, archives, debian, node_contents, registry
+from slipway.cluster import REGISTRY_ADDRESS, archives, debian, node_contents
 from slipway.cluster.engine import find_engine
 from slipway.cluster.kind import Kind
 from slipway.cluster.tools import find_tools
+from slipway.images import build
 from slipway.progress import Steps
 from slipway.repository import find_root, read_repository
 
@@ -122,8 +123,7 @@ def push_busybox(cluster: Kind, folder: Path, text: str, name: str = "test-busyb
     archive = folder / "busybox.tar"
     archives.write_image(archives.Image(reference, layers), archive)
     cluster.engine.run("load", "--input", str(archive))
-    with registry.quiet():
-        cluster.engine.run("push", reference)
+    build.push(cluster.engine, reference, lambda _: None)
     # What a pod runs comes from the registry.
     cluster.engine.run("rmi", reference)
     return reference

@@ -113,6 +113,11 @@ def launch_assets(api: GraphQL, location: str, *assets: str, tags: Mapping[str, 
     return str(asked["launchRun"]["run"]["runId"])
 
 
+def said(api: GraphQL, run: str) -> str:
+    """Return the messages of a run's events, a line each."""
+    return "\n".join(event.get("message") or "" for event in api.events(run))
+
+
 def pod_of_run(deployed: Deployment, run: str) -> Document:
     """Return the pod of a run, as soon as there is one: later if the API is kept from the daemon meanwhile (test_outages.py)."""
     (pod,) = until(

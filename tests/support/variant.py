@@ -8,8 +8,8 @@ import uuid
 from pathlib import Path
 
 from slipway.cluster.kind import Kind
-from slipway.cluster.registry import quiet
 from slipway.deploy.deployment import Deployment
+from slipway.images import build
 
 
 def push(cluster: Kind, deployed: Deployment, image: str, name: str, *, module: str = "") -> str:
@@ -25,7 +25,6 @@ def push(cluster: Kind, deployed: Deployment, image: str, name: str, *, module: 
         recipe = f"FROM {registry}/slipway/{image}:{deployed.tags[image]}\nCOPY added.py /code/added.py\nENV SLIPWAY_VERSION={tag}\n"
         (Path(folder) / "Dockerfile").write_text(recipe)
         cluster.engine.run("build", "--quiet", "--tag", reference, folder)
-    with quiet():
-        cluster.engine.run("push", "--quiet", reference)
+    build.push(cluster.engine, reference, lambda _: None)
     cluster.engine.run("rmi", reference)
     return tag

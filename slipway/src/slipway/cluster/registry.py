@@ -4,8 +4,8 @@ A container of upstream's registry image, or of one made of Debian's docker-regi
 is deleted. How nodes find it: https://kind.sigs.k8s.io/docs/user/local-registry/.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from slipway.cache import cache_folder, locked
@@ -106,11 +106,9 @@ def remove(engine: Engine, *, layers: bool) -> None:
         engine.run("volume", "rm", "--force", VOLUME, check=False)
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> AbstractContextManager[None]:
     """Wait until nobody pushes with `slipway`, and let nobody do so while the block runs."""
-    with locked(cache_folder() / "registry-pushes"):
-        yield
+    return locked(cache_folder() / "registry-pushes")
 
 
 def collect_garbage(engine: Engine) -> None:
